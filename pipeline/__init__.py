@@ -1,0 +1,1 @@
+"""Ablation studies of attention modules on MMDetection detectors, with honest statistics."""
