@@ -1,0 +1,129 @@
+"""From an address to an open store: one writer at a time, short waits, and one clear message if it fails."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow
+import requests
+import sqlalchemy
+from alembic.script import ScriptDirectory
+from filelock import FileLock, Timeout
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from pipeline.tracking.errors import redact, refuse, store_errors
+from pipeline.tracking.store import Store
+
+LOCK_SECONDS = 600  # a first sync of a large study takes about a minute
+CONNECT_SECONDS = 5
+PATIENCE = {  # MLflow's defaults wait for minutes on a server that is not there; the user's own settings win
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+NOTE = """Made by `python -m pipeline track` from the files of a study; the files are the truth.
+
+One run is the study, one a variant (mean, sd, delta, ci_lo, ci_hi, verdict), and under each variant one a seed.
+Show what holds now: `tags.state = 'current'`. Show the comparison: `tags.role = 'variant'`, sorted by `delta`."""
+
+
+def resolve(root: Path, uri: str | None) -> str:
+    """The address given, else MLFLOW_TRACKING_URI, else `mlflow.db` in the study's root."""
+    return uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root.resolve() / 'mlflow.db'}"
+
+
+def shown(root: Path, uri: str) -> str:
+    """An address for receipts and messages: no password, no absolute path of this machine."""
+    return redact(uri).replace(f"{root.resolve()}/", "")
+
+
+@contextmanager
+def one_writer(root: Path) -> Iterator[None]:
+    """Only one program under `root` writes at a time: MLflow's sqlite store does not bear two first ones."""
+    lock = FileLock(root / "mlflow.db.lock", timeout=LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise refuse("mlflow.db", f"another `track` has held mlflow.db.lock for {LOCK_SECONDS} s") from None
+    except OSError as error:
+        raise refuse("mlflow.db", error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def open_store(root: Path, uri: str, study: str) -> Store:
+    """The store of the experiment named `study`, made where it is missing. Raises TrackingError within seconds."""
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # it announces every new database
+    with store_errors(shown(root, uri)):
+        is_server = uri.startswith(("http://", "https://"))
+        _reach_server(uri) if is_server else _check_database(root, uri)
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        location = None if is_server else (root.resolve() / "mlartifacts").as_uri()
+        return Store(client, _experiment(client, root, study, location))
+
+
+def _experiment(client: MlflowClient, root: Path, study: str, location: str | None) -> str:
+    found = client.get_experiment_by_name(study)
+    if found is None:
+        try:
+            return str(client.create_experiment(study, location, tags={"mlflow.note.content": NOTE}))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(study)  # another machine was first
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    if location and found.artifact_location != location and _is_own(root, client.tracking_uri):
+        raise refuse("mlflow.db", "the project was moved since: delete it, `track` makes it anew from the files")
+    return str(found.experiment_id)
+
+
+def _is_own(root: Path, uri: str) -> bool:
+    """Whether the store is the study's own file and not one that others share."""
+    return uri == f"sqlite:///{root.resolve() / 'mlflow.db'}"
+
+
+def _reach_server(uri: str) -> None:
+    requests.get(f"{uri.rstrip('/')}/health", timeout=CONNECT_SECONDS)
+
+
+def _check_database(root: Path, uri: str) -> None:
+    """MLflow retries a database that does not open for minutes, and calls a newer one out of date: look first."""
+    url = sqlalchemy.make_url(uri)
+    sqlite = url.get_backend_name() == "sqlite"
+    if sqlite and not Path(url.database or "").exists():
+        return
+    engine = sqlalchemy.create_engine(uri, connect_args={"timeout" if sqlite else "connect_timeout": CONNECT_SECONDS})
+    try:
+        with engine.connect() as connection:
+            if sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails now where the file is read-only or held
+                connection.exec_driver_sql("ROLLBACK")
+            if not sqlalchemy.inspect(connection).has_table("alembic_version"):
+                return
+            revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    finally:
+        engine.dispose()
+    _check_revision(shown(root, uri), revision)
+
+
+def _check_revision(uri: str, revision: str | None) -> None:
+    scripts = ScriptDirectory(str(Path(mlflow.__file__).parent / "store/db_migrations"))
+    if revision in {script.revision for script in scripts.walk_revisions()} - {scripts.get_current_head()}:
+        raise refuse(uri, f"made by an older MLflow than {mlflow.__version__}: back it up, then `mlflow db upgrade`")
+    if revision != scripts.get_current_head():
+        raise refuse(
+            uri,
+            f"written by a newer MLflow than {mlflow.__version__} (schema {revision}): install that version, "
+            "or move the store away and `track` makes it anew from the files",
+        )
