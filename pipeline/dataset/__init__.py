@@ -1,0 +1,9 @@
+"""The data set of a study: read, check, repair, draw, divide, and a card that says what was done.
+
+`prepare` is the stage; `load_split` reads one prepared split back.
+"""
+
+from pipeline.dataset.card import Card
+from pipeline.dataset.prepare import load_split, prepare
+
+__all__ = ["Card", "load_split", "prepare"]

@@ -1,0 +1,81 @@
+"""One annotated set into splits with the same class mix, and no image in two splits.
+
+Greedy stratification, after Sechidis et al., "On the Stratification of Multi-Label Data" (ECML 2011):
+images that hold the rarest class are dealt first, each to the split that it serves best.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.dataset.repair import RepairLog, Split
+
+KEPT_FIRST = ("test", "val", "train")  # what is scored stays whole
+
+
+def deal(counts: NDArray[np.int64], fractions: Sequence[float], seed: int) -> NDArray[np.int64]:
+    """The split (an index into `fractions`) of each image.
+
+    `counts` (images, classes) holds the boxes of each class. The number of images is stratified as one
+    more class. Each image goes where it lowers sum((dealt - wanted)^2 / wanted) most, over the classes.
+    """
+    rows = np.column_stack([counts, np.ones(len(counts), dtype=np.int64)]).astype(float)
+    totals = rows.sum(axis=0)
+    wanted = np.outer(fractions, np.maximum(totals, 1))
+    rarity = np.where(rows > 0, totals, np.inf).min(axis=1)
+    order = np.random.default_rng(seed).permutation(len(rows))
+    order = order[np.argsort(rarity[order], kind="stable")]
+    missing = wanted.copy()  # wanted - dealt
+    chosen = np.zeros(len(rows), dtype=np.int64)
+    for image in order:
+        row = rows[image]
+        cost = ((row * (row - 2 * missing)) / wanted).sum(axis=1)
+        chosen[image] = best = int(cost.argmin())
+        missing[best] -= row
+    return chosen
+
+
+def divide(whole: Split, hashes: dict[Path, str], classes: int, fractions: dict[str, float], seed: int) -> list[Split]:
+    """The splits named in `fractions`. Images of equal content are dealt together, so that none leaks."""
+    group = {digest: row for row, digest in enumerate(dict.fromkeys(hashes[path] for path in whole.paths()))}
+    row_of = {image["id"]: group[hashes[path]] for image, path in zip(whole.images, whole.paths(), strict=True)}
+    counts = np.zeros((len(group), classes), dtype=np.int64)
+    rows = [row_of[annotation["image_id"]] for annotation in whole.annotations]
+    np.add.at(counts, (rows, [annotation["category_id"] - 1 for annotation in whole.annotations]), 1)
+    chosen = deal(counts, list(fractions.values()), seed)
+    of_image = {image["id"]: list(fractions)[chosen[row_of[image["id"]]]] for image in whole.images}
+    return [
+        replace(
+            whole,
+            name=name,
+            images=[image for image in whole.images if of_image[image["id"]] == name],
+            annotations=[box for box in whole.annotations if of_image[box["image_id"]] == name],
+        )
+        for name in fractions
+    ]
+
+
+def keep_apart(splits: Sequence[Split], log: RepairLog) -> list[Split]:
+    """The given splits without the images whose file is in a split that is `KEPT_FIRST`."""
+    owner: dict[str, str] = {}
+    kept = {}
+    for split in sorted(splits, key=lambda split: KEPT_FIRST.index(split.name)):
+        dropped = set()
+        folder = split.folder.resolve()
+        for image in split.images:
+            first = owner.setdefault(os.path.normpath(folder / image["file_name"]), split.name)
+            if first != split.name:
+                dropped.add(image["id"])
+                log.add("image_in_two_splits", split.name, image["id"], f"{image['file_name']} stays in {first}")
+        kept[split.name] = replace(
+            split,
+            images=[image for image in split.images if image["id"] not in dropped],
+            annotations=[box for box in split.annotations if box["image_id"] not in dropped],
+        )
+    return [kept[split.name] for split in splits]
