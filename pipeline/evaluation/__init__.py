@@ -1,0 +1,24 @@
+"""All numbers, and what they may claim: detections in, typed results out."""
+
+from pipeline.evaluation.comparison import Comparison, VariantComparison
+from pipeline.evaluation.evidence import Evaluation, compare, evaluate
+from pipeline.evaluation.metrics import STANDARD, coco_metrics
+from pipeline.evaluation.outcomes import Outcome
+from pipeline.evaluation.pairing import pairing_gain
+from pipeline.evaluation.planning import Plan, plan_power
+from pipeline.evaluation.settings import Settings
+
+__all__ = [
+    "STANDARD",
+    "Comparison",
+    "Evaluation",
+    "Outcome",
+    "Plan",
+    "Settings",
+    "VariantComparison",
+    "coco_metrics",
+    "compare",
+    "evaluate",
+    "pairing_gain",
+    "plan_power",
+]

@@ -1,0 +1,180 @@
+"""One call each for the evaluate stage and for a notebook: detections in, everything that is written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.evaluation import outcomes
+from pipeline.evaluation.boxes import (
+    Detections,
+    DetectionsSource,
+    GroundTruth,
+    GroundTruthSource,
+    read_detections,
+    read_ground_truth,
+)
+from pipeline.evaluation.comparison import PRIMARY, Comparison, assemble
+from pipeline.evaluation.errors import error_types, tide
+from pipeline.evaluation.examples import choose, examples
+from pipeline.evaluation.matches import positives
+from pipeline.evaluation.metrics import RECALLS, coco_metrics
+from pipeline.evaluation.noise import noise_floor
+from pipeline.evaluation.runs import Cell, Measured, Progress, Runs, measure, values
+from pipeline.evaluation.settings import Pairing, Settings
+from pipeline.study import UserError
+
+SIZES = ("all", "small", "medium", "large")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the evaluate stage writes; every part but `comparison` is JSON values as they are."""
+
+    metrics: list[dict[str, Any]]  # {variant, seed, metric, value}
+    comparison: Comparison
+    curves: dict[str, Any]
+    errors: dict[str, Any]
+    examples: list[dict[str, Any]]
+    boxes: dict[str, Any]
+
+
+def compare(
+    ground_truth: GroundTruthSource,
+    runs: Runs,
+    baseline: str = "baseline",
+    resamples: int = 2000,
+    seed: int = 0,
+    equivalence: float = 0.005,
+    alpha: float = 0.05,
+    pairing: Pairing = "none",
+) -> Comparison:
+    """Compare all variants with the baseline in AP. `runs` is variant -> {seed: detections or their path}.
+
+    Seeds that some variant has and another lacks are listed in `.refusals`, and that variant is not compared.
+    """
+    gt = read_ground_truth(ground_truth)
+    _check_runs(runs, baseline)
+    return assemble(
+        gt,
+        measure(gt, runs, resamples, seed),
+        variants=list(runs),
+        baseline=baseline,
+        seeds=sorted({s for seeds in runs.values() for s in seeds}),
+        settings=Settings(resamples, seed, equivalence, alpha, pairing),
+    )
+
+
+def evaluate(
+    ground_truth: GroundTruthSource,
+    runs: Runs,
+    *,
+    baseline: str,
+    expected_seeds: Sequence[int],
+    settings: Settings,
+    split: str = "val",
+    contracts: Mapping[str, Mapping[str, Any]] | None = None,
+    chosen_on_split: bool = False,
+    repeats: Mapping[int, DetectionsSource] | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Everything from saved detections. Pure: the same inputs give the same output.
+
+    `contracts`: variant -> config path -> value, of all that must be equal across variants; what differs refuses the
+    comparison, and DATA_KEYS that differ raise UserError. `repeats`: the baseline trained a second time, seed ->
+    detections, for the noise floor. `progress` is told (runs done, all runs).
+    """
+    _check_runs(runs, baseline)
+    refusals = []
+    if contracts:
+        differences = outcomes.config_differences(contracts, baseline)
+        outcomes.check_same_data(differences)
+        if differences:
+            refusals.append(outcomes.config_differs(differences))
+    if chosen_on_split:
+        refusals.append(outcomes.chosen_on_split(split))
+    gt = read_ground_truth(ground_truth)
+    found = {v: {s: read_detections(d, gt, f"{v}, seed {s}") for s, d in seeds.items()} for v, seeds in runs.items()}
+    measured = measure(gt, found, settings.resamples, settings.seed, progress)
+    again = {s: ap for s, d in (repeats or {}).items() if (ap := coco_metrics(gt, d)[PRIMARY]) is not None}
+    return Evaluation(
+        metrics=metric_rows(measured),
+        comparison=assemble(
+            gt,
+            measured,
+            variants=list(runs),
+            baseline=baseline,
+            seeds=list(expected_seeds),
+            settings=settings,
+            split=split,
+            refusals=refusals,
+            noise_floor=noise_floor(values(measured, [baseline], PRIMARY)[baseline], again),
+        ),
+        curves=mean_curves(measured),
+        errors=error_types({v: {s: tide(gt, d) for s, d in seeds.items()} for v, seeds in found.items()}, baseline),
+        examples=_examples(gt, found, measured, baseline, expected_seeds, settings.seed),
+        boxes=box_table(gt),
+    )
+
+
+def metric_rows(measured: Mapping[Cell, Measured]) -> list[dict[str, Any]]:
+    """Long rows {variant, seed, metric, value}; value None where there is no ground truth."""
+    return [
+        {"variant": variant, "seed": seed, "metric": name, "value": value}
+        for (variant, seed), run in measured.items()
+        for name, value in run.metrics.items()
+    ]
+
+
+def mean_curves(measured: Mapping[Cell, Measured]) -> dict[str, Any]:
+    """{"recall": [101], "variants": variant -> "0.50", "0.75" or "mean" -> [101] precisions, the mean over seeds}."""
+    variants: dict[str, dict[str, list[list[float]]]] = {}
+    for (variant, _), run in measured.items():
+        kept = variants.setdefault(variant, {})
+        for iou, curve in run.curves.items():
+            if curve is not None:
+                kept.setdefault(iou, []).append(curve)
+    return {
+        "recall": RECALLS.tolist(),
+        "variants": {
+            variant: {iou: np.mean(seeds, axis=0).tolist() for iou, seeds in kept.items()}
+            for variant, kept in variants.items()
+        },
+    }
+
+
+def box_table(gt: GroundTruth) -> dict[str, Any]:
+    """Boxes by size, and by class and size; crowds are left out."""
+    counts = positives(gt).sum(axis=2)  # (A, K)
+    return {
+        "images": len(gt.image_ids),
+        **{size: int(n) for size, n in zip(SIZES, counts.sum(axis=1), strict=True)},
+        "classes": {
+            name: {size: int(n) for size, n in zip(SIZES, counts[:, k], strict=True)}
+            for k, name in enumerate(gt.category_names)
+        },
+    }
+
+
+def _examples(
+    gt: GroundTruth,
+    found: Mapping[str, Mapping[int, Detections]],
+    measured: Mapping[Cell, Measured],
+    baseline: str,
+    seeds: Sequence[int],
+    random_seed: int,
+) -> list[dict[str, Any]]:
+    """By the first seed that the study asks for: what is shown is what was counted."""
+    first = {variant: runs[seeds[0]] for variant, runs in found.items() if seeds[0] in runs}
+    if baseline not in first:
+        return []
+    chosen = choose({variant: measured[variant, seeds[0]].f1 for variant in first}, baseline, random_seed)
+    return examples(gt, first, chosen)
+
+
+def _check_runs(runs: Runs, baseline: str) -> None:
+    if baseline not in runs:
+        raise UserError(f"baseline {baseline!r} is not among the runs: {', '.join(runs) or 'none'}")
