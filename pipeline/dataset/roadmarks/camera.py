@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-EYE = 2.0  # height of the camera above the road, in metres
+from pipeline.dataset.roadmarks.noise import Array
+
+EYE = 2.4  # height of the camera above the road, in metres
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,17 @@ class Camera:
         """Column and row of a point."""
         return self.vanish + self.focal * x / z, self.horizon + self.focal * (EYE - up) / z
 
-    def ground(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """x and z in metres, (rows below the horizon, width), of the ground seen in each pixel."""
-        first = int(np.ceil(self.horizon + 0.5))
-        rows = np.arange(first, self.height)[:, None] + 0.5
-        columns = np.arange(self.width)[None, :] + 0.5
-        z = self.focal * EYE / (rows - self.horizon) * np.ones(self.width)
-        return (columns - self.vanish) * z / self.focal, z
+    @property
+    def first_row(self) -> int:
+        """The first row of pixels that shows ground."""
+        return int(self.horizon + 1.5)
+
+    def ground(self) -> tuple[Array, Array]:
+        """x and z in metres of the ground in each pixel, (rows from `first_row`, width) each."""
+        rows = np.arange(self.first_row, self.height, dtype=np.float32)[:, None] + 0.5
+        columns = np.arange(self.width, dtype=np.float32) + (0.5 - self.vanish)
+        z = (self.focal * EYE) / (rows - self.horizon) * np.ones_like(columns)
+        return columns * z / self.focal, z
 
 
 def random_camera(rng: np.random.Generator, width: int, height: int) -> Camera:

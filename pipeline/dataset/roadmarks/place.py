@@ -8,8 +8,8 @@ import numpy as np
 
 from pipeline.dataset.roadmarks.camera import EYE, Camera
 from pipeline.dataset.roadmarks.deck import CLASSES
+from pipeline.dataset.roadmarks.ground import Road
 from pipeline.dataset.roadmarks.marks import ON_ROAD, Point
-from pipeline.dataset.roadmarks.scene import Road
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
