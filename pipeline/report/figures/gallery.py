@@ -1,0 +1,121 @@
+"""One image as ground truth, baseline and every variant saw it."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import matplotlib as mpl
+from PIL import Image, ImageDraw, ImageFont
+
+from pipeline.report.blocks import Drawing
+from pipeline.report.figures import canvas
+
+WIDTH = 1660  # pixels: twice what GitHub shows
+LIMIT = 190_000  # bytes of the file
+TITLE = 34  # pixels above each panel
+Outcome = Literal["truth", "found", "false", "missed"]
+Corners = tuple[float, float, float, float]
+# Colour, dash length (0: solid) and the letter before the label.
+LOOKS: dict[Outcome, tuple[str, int, str]] = {
+    "truth": ("#ffffff", 0, ""),
+    "found": (canvas.SKY, 0, ""),
+    "false": (canvas.ORANGE, 9, "× "),
+    "missed": (canvas.PURPLE, 3, "? "),
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A box [x, y, w, h] in the image's own pixels, what it is, and the words beside it."""
+
+    box: Sequence[float]
+    outcome: Outcome
+    label: str
+
+
+@dataclass(frozen=True)
+class View:
+    title: str
+    marks: Sequence[Mark]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """`picture` is None where the image is not kept: the boxes stand on grey then."""
+
+    picture: Path | None
+    size: tuple[int, int]
+    views: Sequence[View]
+
+    def draw(self, name: str) -> Drawing:
+        columns = min(len(self.views), 3 if len(self.views) <= 6 else 4 if len(self.views) <= 16 else 6)
+        gap = 8
+        width = (WIDTH - gap * (columns - 1)) // columns
+        height = round(width * self.size[1] / self.size[0])
+        rows = math.ceil(len(self.views) / columns)
+        sheet = Image.new("RGB", (WIDTH, rows * (height + TITLE + gap) - gap), canvas.PAPER)
+        ground = self._ground(width, height)
+        pen = ImageDraw.Draw(sheet)
+        for index, view in enumerate(self.views):
+            x, y = index % columns * (width + gap), index // columns * (height + TITLE + gap)
+            font = _font(21 if columns < 6 else 17)
+            pen.text((x + 2, y + 5), canvas.short(view.title, 30), fill=canvas.INK, font=font)
+            panel = ground.copy()
+            _paint(panel, view.marks, width / self.size[0])
+            sheet.paste(panel, (x, y + TITLE))
+        return Drawing("jpg", _jpeg(sheet), sheet.size)
+
+    def _ground(self, width: int, height: int) -> Image.Image:
+        if self.picture is None:
+            return Image.new("RGB", (width, height), "#6b7280")
+        with Image.open(self.picture) as image:
+            return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _paint(panel: Image.Image, marks: Sequence[Mark], scale: float) -> None:
+    pen, font = ImageDraw.Draw(panel), _font(14)
+    for mark in marks:
+        x, y, w, h = (value * scale for value in mark.box)
+        colour, dash, sign = LOOKS[mark.outcome]
+        _rectangle(pen, (x, y, x + w, y + h), "#000000", 0, 5)
+        _rectangle(pen, (x, y, x + w, y + h), colour, dash, 3)
+        text = sign + mark.label
+        left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
+        at_x = min(max(x, 0), max(panel.width - (right - left) - 6, 0))
+        at_y = y - (bottom - top) - 7 if y > bottom - top + 8 else min(y + h + 1, panel.height - (bottom - top) - 7)
+        pen.rectangle((at_x, at_y, at_x + right - left + 5, at_y + bottom - top + 5), fill="#16191d")
+        pen.text((at_x + 2 - left, at_y + 2 - top), text, fill=colour, font=font)
+
+
+def _rectangle(pen: ImageDraw.ImageDraw, box: Corners, colour: str, dash: int, width: int) -> None:
+    x0, y0, x1, y1 = box
+    if not dash:
+        pen.rectangle(box, outline=colour, width=width)
+        return
+    for start in range(0, math.ceil(max(x1 - x0, y1 - y0)), 2 * dash):
+        across, down = (x0 + start, min(x0 + start + dash, x1)), (y0 + start, min(y0 + start + dash, y1))
+        for y in (y0, y1):
+            if across[0] < x1:
+                pen.line((across[0], y, across[1], y), fill=colour, width=width)
+        for x in (x0, x1):
+            if down[0] < y1:
+                pen.line((x, down[0], x, down[1]), fill=colour, width=width)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(Path(mpl.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), size)
+
+
+def _jpeg(sheet: Image.Image) -> bytes:
+    """The best quality that stays below LIMIT."""
+    for quality in (85, 75, 65, 55, 45, 35, 25, 15):
+        packed = io.BytesIO()
+        sheet.save(packed, format="jpeg", quality=quality, optimize=True, subsampling=2)
+        if packed.tell() <= LIMIT:
+            break
+    return packed.getvalue()

@@ -1,0 +1,112 @@
+"""The view model: everything a report shows, worked out before any template is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pipeline.report import examples, plots, tables, verdict
+from pipeline.report.blocks import Alert, Figure, Table
+from pipeline.report.evidence import Evidence
+from pipeline.report.methods import Method, methods
+from pipeline.report.text import Markdown
+from pipeline.report.words import count, number, percent
+
+
+@dataclass(frozen=True)
+class Report:
+    """The sixteen sections in their order; None and empty lists are what the evaluation does not hold."""
+
+    study: str
+    demo: bool
+    primary: str
+    baseline: str
+    claim: str
+    level: str
+    region: str
+    resamples: str
+    alerts: Sequence[Alert]
+    verdict: Sequence[Markdown]
+    settings: Table
+    headline: Table
+    cost_note: Markdown
+    forest: Figure | None
+    tradeoff: Figure | None
+    secondary: Table | None
+    classes: Sequence[Figure]
+    descriptive: Table | None
+    learning: Figure | None
+    validation: Figure | None
+    errors: Figure | None
+    precision_recall: Figure | None
+    examples: Sequence[Figure]
+    card: Mapping[str, Any]
+    splits: Table | None
+    counts: Table | None
+    methods: Sequence[Method]
+    article: Table | None
+    article_sentence: str
+    threats: Sequence[Markdown]
+    reproduce: Table
+    command: str
+    params: str
+    runs: Table
+    unfinished: Table | None
+    cells: int
+    coco_lines: Mapping[str, str]
+
+    def figures(self) -> Iterator[Figure]:
+        """Every figure, in the order of the sections."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Figure):
+                yield value
+            elif isinstance(value, list):
+                yield from (item for item in value if isinstance(item, Figure))
+
+
+def build(evidence: Evidence) -> Report:
+    """Numbers to view model; reads nothing, draws nothing."""
+    comparison, study = evidence.comparison, evidence.study
+    article = study.get("article") or {"applies": False}
+    return Report(
+        study=study["study"],
+        demo=bool(study.get("demo")),
+        primary=comparison["primary"],
+        baseline=evidence.baseline,
+        claim=comparison["claim"],
+        level=percent(1 - comparison["alpha"]),
+        region=number(comparison["equivalence"]),
+        resamples=count(comparison["resamples"]),
+        alerts=verdict.alerts(evidence),
+        verdict=verdict.verdict(evidence),
+        settings=tables.settings(evidence),
+        headline=tables.headline(evidence),
+        cost_note=tables.cost_note(evidence),
+        forest=plots.forest(evidence),
+        tradeoff=plots.tradeoff(evidence),
+        secondary=tables.secondary(evidence),
+        classes=plots.classes(evidence),
+        descriptive=tables.descriptive(evidence),
+        learning=plots.learning(evidence, "loss", "training loss", "learning"),
+        validation=plots.learning(evidence, "val/AP", "AP on the validation images", "validation"),
+        errors=plots.errors(evidence),
+        precision_recall=plots.precision_recall(evidence),
+        examples=examples.figures(evidence),
+        card=evidence.card,
+        splits=tables.splits(evidence),
+        counts=tables.counts(evidence),
+        methods=methods(evidence),
+        article=tables.article(evidence) if article["applies"] else None,
+        article_sentence=str(article["sentence"]) if article["applies"] else "",
+        threats=verdict.threats(evidence),
+        reproduce=tables.reproduce(evidence),
+        command=study["command"],
+        params=json.dumps(study["params"], indent=2, ensure_ascii=False),
+        runs=tables.runs(evidence),
+        unfinished=tables.unfinished(evidence),
+        cells=len(evidence.cells),
+        coco_lines=tables.coco_lines(evidence),
+    )

@@ -1,0 +1,219 @@
+"""The figures of the report: data in, alt text that states the finding, caption that says n, k and the bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.report.blocks import Figure
+from pipeline.report.evidence import Evidence
+from pipeline.report.figures.forest import Forest, Row
+from pipeline.report.figures.heatmap import Heatmap
+from pipeline.report.figures.panels import Line, Panels
+from pipeline.report.figures.tradeoff import Panel, Point, Tradeoff
+from pipeline.report.text import Markdown, escape
+from pipeline.report.words import NOTHING, VERDICTS, count, listing, number, percent, plural, signed
+
+CLASSES_A_FIGURE = 12  # more columns would make the numbers in the cells too small
+POINTS = 40  # of a learning curve: the noise of single iterations hides its shape
+INTERVALS = {
+    "full": "simultaneous {level} interval over seeds and images",
+    "one_seed": "{level} interval over resampled images alone, seeds not measured",
+    "two_seeds": "no interval: two seeds",
+    "refused": "no interval: the comparison is refused",
+}
+
+
+def sample(evidence: Evidence) -> str:
+    comparison = evidence.comparison
+    return f"k = {plural(comparison['k'], 'seed')}, V = {plural(comparison['images'], 'image')}"
+
+
+def forest(evidence: Evidence) -> Figure | None:
+    comparison = evidence.comparison
+    rows = [
+        Row(name, row["delta"], row["ci_low"], row["ci_high"], row["verdict"] or "not_claimed", row["seed_deltas"])
+        for name, row in evidence.outcomes.items()
+        if name != evidence.baseline and row["delta"] is not None
+    ]
+    if not rows:
+        return None
+    words = []
+    for verdict in dict.fromkeys(row.verdict for row in rows):
+        words.append(f"{VERDICTS[verdict]}: {listing([row.name for row in rows if row.verdict == verdict], 12)}")
+    bar = INTERVALS[comparison["claim"]].format(level=percent(1 - comparison["alpha"]))
+    caption = (
+        f"Large marker: mean difference. Bar: {bar}. Small dots: single seeds. "
+        f"Shaded: ±{number(comparison['equivalence'])}, too small to matter. {sample(evidence)}."
+    )
+    plot = Forest(rows, comparison["primary"], evidence.baseline, comparison["equivalence"])
+    alt = f"Difference in {comparison['primary']} of every variant. {'; '.join(words)}."
+    return Figure("forest", alt, Markdown(caption), plot)
+
+
+def pareto(costs: Sequence[float], values: Sequence[float]) -> list[bool]:
+    """Whether no other point is at most as costly and at least as good, and better in one."""
+    points = list(zip(costs, values, strict=True))
+    return [not any(c <= cost and v >= value and (c < cost or v > value) for c, v in points) for cost, value in points]
+
+
+def tradeoff(evidence: Evidence) -> Figure | None:
+    costs: dict[str, Any] = evidence.cost.get("variants", {})
+    both = [name for name in evidence.outcomes if name in costs and evidence.outcomes[name]["mean"] is not None]
+    if not both:
+        return None
+    rows = evidence.outcomes
+    timed = [name for name in both if costs[name].get("latency_ms")]
+    panels = []
+    for names, label in ((timed, "latency, ms an image"), (both, "parameters, millions")):
+        if not names:
+            continue
+        latency = [costs[name].get("latency_ms") or {} for name in names]
+        if label.startswith("latency"):
+            spans = [(entry["median"], entry["q1"], entry["q3"]) for entry in latency]
+        else:
+            spans = [(costs[name]["parameters"] / 1e6, None, None) for name in names]
+        front = pareto([span[0] for span in spans], [rows[name]["mean"] for name in names])
+        points = [
+            Point(name, *span, rows[name]["mean"], rows[name]["sd"], best)
+            for name, span, best in zip(names, spans, front, strict=True)
+        ]
+        panels.append(Panel(label, points))
+    cheapest = [point.name for point in sorted(panels[0].points, key=lambda point: point.cost) if point.front]
+    metric = evidence.comparison["primary"]
+    alt = f"{metric} against cost. On the Pareto front of {panels[0].label}: {listing(cheapest)}."
+    caption = (
+        f"Blue diamonds and line: the Pareto front (no variant is both cheaper and better in the mean); it "
+        f"claims no difference. Black square: {escape(evidence.baseline)}. "
+        f"Bars: SD over seeds and quartiles of the latency. "
+        f"{sample(evidence)}; {escape(evidence.cost['hardware'])}."
+    )
+    return Figure("cost", alt, Markdown(caption), Tradeoff(panels, metric, evidence.baseline))
+
+
+def _by_class(evidence: Evidence, metrics: Sequence[str], name: str) -> Figure:
+    """Differences of some classes: no colour where the boxes are too few."""
+    found, variants = evidence.comparison["descriptive"], [v for v in evidence.outcomes if v != evidence.baseline]
+    titles = [metric.removeprefix("AP/") for metric in metrics]
+    values: list[list[float | None]] = []
+    texts = []
+    for variant in variants:
+        rows = [found[metric]["variants"].get(variant, {}).get("delta") for metric in metrics]
+        few = [found[metric]["too_few"] for metric in metrics]
+        values.append([None if less else value for value, less in zip(rows, few, strict=True)])
+        texts.append(
+            [
+                f"{signed(value)}\nn = {count(found[metric]['boxes'])}{', too few' if less else ''}"
+                for metric, value, less in zip(metrics, rows, few, strict=True)
+            ]
+        )
+    known = [
+        (value, f"{variants[y]}, {titles[x]}")
+        for y, row in enumerate(values)
+        for x, value in enumerate(row)
+        if value is not None
+    ]
+    alt = "Differences in AP by class: no cell with enough boxes."
+    if known:
+        (low, worst), (high, best) = min(known), max(known)
+        alt = f"Differences in AP by class: from {signed(low)} ({worst}) to {signed(high)} ({best})."
+    caption = Markdown(
+        f"Difference from {escape(evidence.baseline)}, mean over seeds, and the number of boxes n. Blue: higher, "
+        f"orange: lower, grey: fewer than 30 boxes. Descriptive: no verdict rests on it. {sample(evidence)}."
+    )
+    return Figure(name, alt, caption, Heatmap(variants, titles, values, texts))
+
+
+def classes(evidence: Evidence) -> list[Figure]:
+    """One heatmap, or several where there are many classes: those with most boxes come first."""
+    found = evidence.comparison["descriptive"]
+    metrics = [metric for metric in found if metric.startswith("AP/")]
+    if len(metrics) > CLASSES_A_FIGURE:
+        metrics.sort(key=lambda metric: -found[metric]["boxes"])
+    pages = [metrics[start : start + CLASSES_A_FIGURE] for start in range(0, len(metrics), CLASSES_A_FIGURE)]
+    if not evidence.others:
+        return []
+    return [_by_class(evidence, page, f"classes_{index}") for index, page in enumerate(pages, start=1)]
+
+
+def learning(evidence: Evidence, metric: str, label: str, name: str) -> Figure | None:
+    history = evidence.history[evidence.history["metric"] == metric]
+    lines = {}
+    for variant in evidence.outcomes:
+        mine = history[history["variant"] == variant]
+        if len(mine):
+            lines[variant] = [_band(mine)]
+    if evidence.baseline not in lines:
+        return None
+    last = {variant: found[0].y[-1] for variant, found in lines.items()}
+    low, high = min(last, key=lambda v: last[v]), max(last, key=lambda v: last[v])
+    alt = f"{label} over training: at the end between {number(last[low])} ({low}) and {number(last[high])} ({high})."
+    caption = Markdown(
+        f"Line: mean over seeds; band: from the lowest to the highest seed. Blue: the variant, grey: "
+        f"{escape(evidence.baseline)}. {sample(evidence)}."
+    )
+    return Figure(name, alt, caption, Panels(evidence.baseline, lines, "iteration", label))
+
+
+def _band(history: pd.DataFrame) -> Line:
+    """Mean, lowest and highest seed of a curve, averaged over bins of iterations where it has many."""
+    steps = np.sort(history["step"].unique())
+    edges = steps[:: max(1, len(steps) // POINTS)]
+    bins = np.searchsorted(edges, history["step"], side="right") - 1
+    seeds = history.assign(bin=bins).groupby(["bin", "seed"]).agg(step=("step", "mean"), value=("value", "mean"))
+    found = seeds.groupby("bin").agg(
+        step=("step", "mean"), mean=("value", "mean"), low=("value", "min"), high=("value", "max")
+    )
+    return Line(found["step"].tolist(), found["mean"].tolist(), found["low"].tolist(), found["high"].tolist())
+
+
+def precision_recall(evidence: Evidence) -> Figure | None:
+    found = evidence.curves.get("variants", {})
+    if evidence.baseline not in found:
+        return None
+    recalls = evidence.curves["recalls"]
+    lines = {
+        variant: [Line(recalls, found[variant][iou], style=style) for style, iou in enumerate(("0.50", "0.75"))]
+        for variant in evidence.outcomes
+        if variant in found
+    }
+    caption = Markdown(
+        f"Mean precision over classes and seeds; solid: IoU .50, dashed: IoU .75. Blue: the variant, grey: "
+        f"{escape(evidence.baseline)}. {sample(evidence)}."
+    )
+    alt = f"Precision-recall curves of {plural(len(lines), 'variant')}: the areas under them are AP50 and AP75."
+    plot = Panels(evidence.baseline, lines, "recall", "precision", (0, 1), (0, 1.02))
+    return Figure("precision_recall", alt, caption, plot)
+
+
+def errors(evidence: Evidence) -> Figure | None:
+    found: dict[str, Any] = evidence.errors.get("variants", {})
+    variants = [variant for variant in evidence.outcomes if variant in found]
+    if evidence.baseline not in found:
+        return None
+    kinds = list(found[evidence.baseline])
+    values: list[list[float | None]] = [
+        [None if variant == evidence.baseline else found[variant][kind]["delta"] for kind in kinds]
+        for variant in variants
+    ]
+    texts = [
+        [
+            number(found[variant][kind]["mean"])
+            + ("" if variant == evidence.baseline else f"\n{signed(found[variant][kind]['delta'])}")
+            for kind in kinds
+        ]
+        for variant in variants
+    ]
+    base = found[evidence.baseline]
+    known = {kind: base[kind]["mean"] for kind in kinds if base[kind]["mean"] is not None}
+    worst = max(known, key=lambda kind: known[kind]) if known else NOTHING
+    alt = f"Error types: the baseline loses most AP to {worst} ({number(known.get(worst))})."
+    caption = Markdown(
+        f"AP that would be won if the errors of a kind were repaired (TIDE, Bolya et al. 2020), mean over seeds, and "
+        f"the difference from {escape(evidence.baseline)}. Blue: fewer errors, orange: more. Descriptive. "
+        f"{sample(evidence)}."
+    )
+    return Figure("errors", alt, caption, Heatmap(variants, kinds, values, texts, less_is_better=True))

@@ -1,0 +1,34 @@
+"""Markdown text that is safe by construction: what is not `Markdown` is escaped when it is printed."""
+
+from __future__ import annotations
+
+import re
+
+SPECIAL = re.compile(r"([\\`*\[\]<>|~$&])")
+LONE_UNDERSCORE = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
+INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+class Markdown(str):
+    """Text in GitHub's Markdown, printed as it is."""
+
+
+def plain(value: object) -> str:
+    """`value` on one line, without control characters and changes of writing direction."""
+    return INVISIBLE.sub(" ", str(value))
+
+
+def escape(value: object) -> Markdown:
+    """`value` as Markdown that shows exactly its characters, in a sentence or in a table's cell.
+
+    Underscores inside a word mean nothing to GitHub; they stay, so that the source is pleasant to read.
+    """
+    if isinstance(value, Markdown):
+        return value
+    return Markdown(LONE_UNDERSCORE.sub(r"\\_", SPECIAL.sub(r"\\\1", plain(value))))
+
+
+def code(value: object) -> Markdown:
+    """`value` in code type; as plain text where a backtick or a pipe would end the code or the cell."""
+    text = plain(value)
+    return escape(text) if "`" in text or "|" in text or not text.strip() else Markdown(f"`{text}`")

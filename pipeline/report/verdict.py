@@ -1,0 +1,140 @@
+"""The sentences a reviewer signs: what was shown, what was not, and what threatens it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.report.blocks import Alert
+from pipeline.report.evidence import Evidence
+from pipeline.report.text import Markdown, escape
+from pipeline.report.words import count, interval, listing, number, percent, plural, signed
+
+# Outcomes in the order a reader wants them: the question's answer first.
+MEANINGS = {
+    "better": "the whole interval is above zero",
+    "worse": "the whole interval is below zero",
+    "equivalent": "the whole interval lies within ±{region}",
+    "not_shown": "the interval holds zero and more than ±{region}",
+}
+TITLES = {"better": "Better", "worse": "Worse", "equivalent": "Equivalent", "not_shown": "Not shown"}
+KINDS: dict[str, Any] = {"refused": "CAUTION", "one_seed": "IMPORTANT", "two_seeds": "WARNING"}
+
+
+def alerts(evidence: Evidence) -> list[Alert]:
+    """One box for what may not be claimed, one for the remarks that leave the verdicts standing."""
+    claim, refusals = evidence.comparison["claim"], evidence.comparison["refusals"]
+    texts = [str(refusal["text"]) for refusal in refusals]
+    if claim != "full":
+        return [Alert(KINDS[claim], texts or ["Nothing may be claimed from this study."])]
+    return [Alert("WARNING", texts)] if texts else []
+
+
+def verdict(evidence: Evidence) -> list[Markdown]:
+    """At most eight lines: an answer for each outcome, what the study could have shown, its size."""
+    lines = _outcomes(evidence) if evidence.comparison["claim"] == "full" else [_seen(evidence)]
+    return [*lines, *_power(evidence), *_unfinished(evidence), _size(evidence)]
+
+
+def _outcomes(evidence: Evidence) -> list[Markdown]:
+    region = number(evidence.comparison["equivalence"])
+    lines = []
+    for verdict, title in TITLES.items():
+        found = [name for name, row in evidence.outcomes.items() if row["verdict"] == verdict]
+        if not found and verdict != "better":
+            continue
+        shown = [_difference(evidence, name) for name in found] if verdict in ("better", "worse") else found
+        who = listing([str(escape(name)) for name in shown]) if shown else "no variant"
+        lines.append(Markdown(f"**{title}** ({MEANINGS[verdict].format(region=region)}): {who}."))
+    return lines
+
+
+def _difference(evidence: Evidence, name: str) -> Markdown:
+    row = evidence.outcomes[name]
+    return Markdown(f"{escape(name)} {signed(row['delta'])} {interval(row['ci_low'], row['ci_high'])}")
+
+
+def _seen(evidence: Evidence) -> Markdown:
+    """Without a claim: the largest difference, as what it is."""
+    rows = {name: row for name, row in evidence.outcomes.items() if row["delta"] is not None}
+    rows.pop(evidence.baseline, None)
+    if not rows or evidence.comparison["claim"] == "refused":
+        return Markdown("**Nothing is compared**: see the box above.")
+    name = max(rows, key=lambda name: abs(rows[name]["delta"]))
+    text = f"**Nothing is claimed.** The largest difference seen is {_difference(evidence, name)}"
+    if evidence.comparison["claim"] == "one_seed":
+        return Markdown(f"{text}, over resampled images alone: this checkpoint against that one.")
+    return Markdown(f"{text}.")
+
+
+def _power(evidence: Evidence) -> list[Markdown]:
+    """What the study could have shown, and what more seeds or images would buy."""
+    comparison = evidence.comparison
+    smallest = comparison["minimum_detectable"]
+    if smallest is None:
+        return []
+    primary = comparison["primary"]
+    lines = [Markdown(f"This study could only have shown differences of {number(smallest)} {primary} or more.")]
+    k, images, power = comparison["k"], comparison["images"], comparison["power"]
+    more_seeds = [row for row in power if row["images"] == images and row["seeds"] > k]
+    more_images = [row for row in power if row["seeds"] == k and row["images"] > images]
+    bought = [f"{row['seeds']} seeds would show {number(row['effect'])}" for row in more_seeds[-1:]]
+    bought += [f"{count(row['images'])} images would show {number(row['effect'])}" for row in more_images[-1:]]
+    return [*lines, Markdown(f"With more: {' and '.join(bought)}.")] if bought else lines
+
+
+def _unfinished(evidence: Evidence) -> list[Markdown]:
+    lost = [cell for cell in evidence.cells if cell["state"] != "done"]
+    if not lost:
+        return []
+    runs = plural(len(evidence.cells), "run")
+    return [Markdown(f"{len(lost)} of {runs} failed or are missing: section 15 names them.")]
+
+
+def _size(evidence: Evidence) -> Markdown:
+    comparison, base = evidence.comparison, evidence.outcomes[evidence.baseline]
+    return Markdown(
+        f"k = {plural(comparison['k'], 'seed')}, V = {plural(comparison['images'], 'image')} "
+        f"({escape(comparison['split'])}), m = {plural(len(evidence.others), 'variant')} "
+        f"against {escape(evidence.baseline)} with {comparison['primary']} {number(base['mean'])}."
+    )
+
+
+def threats(evidence: Evidence) -> list[Markdown]:
+    """What may make the conclusions wrong, said where it applies to this study."""
+    comparison, shared, study = evidence.comparison, evidence.study["shared"], evidence.study
+    few = [metric.removeprefix("AP/") for metric, row in comparison["descriptive"].items() if row["too_few"]]
+    resumed = [run for run in evidence.runs.values() if run.get("resumed_from") is not None]
+    leaks = evidence.card.get("leaks", {}).get("count", 0)
+    lines = [
+        "One data set and one detector: what holds here need not hold for other images, scales or backbones.",
+        "The settings were the same for all variants and tuned for none; a variant may want another learning rate.",
+        f"The spread between runs is estimated from {plural(comparison['k'], 'seed')}, one estimate for all variants.",
+        f"The {plural(len(evidence.others), 'comparison')} are covered together at {percent(1 - comparison['alpha'])}; "
+        f"only {comparison['primary']} decides. Sizes, classes, AP50 and AP75 are descriptive.",
+    ]
+    if not study.get("weights") and not any(row.get("weights") for row in study["variants"].values()):
+        lines.append(
+            f"Trained from scratch for {plural(shared['epochs'], 'epoch')}: "
+            "longer or pretrained runs may rank otherwise."
+        )
+    else:
+        lines.append("The loaded weights were made without the attention modules, which start untrained.")
+    if few:
+        lines.append(f"Too few boxes to judge alone (fewer than 30): {listing([str(escape(name)) for name in few])}.")
+    if leaks:
+        lines.append(f"{plural(leaks, 'image')} with equal content in two splits: scores may flatter all variants.")
+    if resumed:
+        lines.append(f"{plural(len(resumed), 'run')} resumed after an interruption: not the same random numbers.")
+    if study.get("demo"):
+        lines.append("The images are drawn, not photographed: nothing here carries over to roads.")
+    if study["git"]["dirty"]:
+        lines.append("The working tree had uncommitted changes: the revision alone does not bring the study back.")
+    noise = comparison.get("noise_floor")
+    if noise:
+        lines.append(_noise(noise))
+    return [Markdown(line) for line in lines]
+
+
+def _noise(noise: dict[str, Any]) -> str:
+    text = noise.get("text")
+    return str(escape(text)) if text else "The same seed trained twice gave the noise floor in comparison.json."
