@@ -17,6 +17,7 @@ VERGES: list[Colour] = [(92, 122, 64), (117, 128, 76), (143, 138, 128), (158, 14
 VERGE, PAVEMENT, KERB, ASPHALT, PAINT = range(5)
 GRAIN = np.array([0.35, 0.15, 0.10, 0.35, 0.20], dtype=np.float32)  # how rough each surface looks
 PATCHES = np.array([0.35, 0.10, 0.0, 0.25, 0.0], dtype=np.float32)  # and how uneven
+TILE, STEPS = 512, 16  # texture: pixels a side, and pixels a grain
 LINE = 0.06  # half the width of a painted line, in metres
 
 
@@ -73,11 +74,7 @@ def _surface(x: Array, z: Array, road: Road, phase: float) -> NDArray[np.uint8]:
 
 def _texture(rng: np.random.Generator, x: Array, z: Array, metres: float) -> Array:
     """Noise from -0.5 to 0.5 with grains of that size, flat where a grain is below a pixel."""
-    tile = value_noise(rng, 256, 256, (64, 64)) - 0.5
-    scale = 4 / metres
-    start = rng.integers(512, size=2)
-    # the tile is mirrored at its edges, so that it has no seams
-    rows, columns = (
-        (np.floor(axis * scale).astype(np.int32) + shift) & 511 for axis, shift in zip((z, x), start, strict=True)
-    )
-    return tile[np.minimum(rows, 511 - rows), np.minimum(columns, 511 - columns)] * np.minimum(40 * metres / z, 1)
+    tile = value_noise(rng, TILE, TILE, (TILE // STEPS, TILE // STEPS)) - 0.5
+    tile = np.pad(tile, (0, TILE), mode="symmetric")  # mirrored, so that it goes on without seams
+    places = [np.floor(axis * (STEPS / metres)).astype(np.int32) + rng.integers(2 * TILE) for axis in (z, x)]
+    return tile[places[0] % (2 * TILE), places[1] % (2 * TILE)] * np.minimum(40 * metres / z, 1)
