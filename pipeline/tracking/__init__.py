@@ -6,5 +6,6 @@ loads MLflow (2 to 3 s), so callers import it where they use it.
 
 from pipeline.tracking.errors import TrackingError
 from pipeline.tracking.sync import Receipt, sync
+from pipeline.tracking.watch import watch
 
-__all__ = ["Receipt", "TrackingError", "sync"]
+__all__ = ["Receipt", "TrackingError", "sync", "watch"]

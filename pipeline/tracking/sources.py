@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,13 +52,16 @@ def read(root: Path) -> Sources:
     )
 
 
-def curve(rows: Iterator[dict[str, str]]) -> tuple[Point, ...]:
-    """Rows of a history.csv as points; a last line that is still being written is left for later."""
-    points = []
-    for row in rows:
-        if row["value"]:
-            points.append(point(row["metric"], float(row["value"]), ms(float(row["time"])), int(row["step"])))
-    return tuple(points)
+def live_curve(path: Path) -> tuple[Point, ...]:
+    """The points of a history.csv that may still grow; a line that is being written is left for later."""
+    if not path.exists():
+        return ()
+    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
+    return _curve(csv.DictReader(whole.splitlines()))
+
+
+def _curve(rows: Iterable[dict[str, str]]) -> tuple[Point, ...]:
+    return tuple(point(row["metric"], float(row["value"]), ms(float(row["time"])), int(row["step"])) for row in rows)
 
 
 def ms(seconds: float) -> int:
@@ -92,4 +95,4 @@ def _histories(path: Path) -> dict[tuple[str, int], tuple[Point, ...]]:
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             rows.setdefault((row["variant"], int(row["seed"])), []).append(row)
-    return {cell: curve(iter(found)) for cell, found in rows.items()}
+    return {cell: _curve(found) for cell, found in rows.items()}

@@ -12,6 +12,7 @@ from pipeline.tracking.errors import store_errors
 from pipeline.tracking.projection import project
 from pipeline.tracking.reconcile import Plan, reconcile
 from pipeline.tracking.record import Record
+from pipeline.tracking.registry import register
 from pipeline.tracking.store import Store, parent_tag
 
 ROUNDS = 3  # the first writes; a second looks again, since another machine may have written the same runs
@@ -19,7 +20,7 @@ ROUNDS = 3  # the first writes; a second looks again, since another machine may 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What one sync did: numbers of runs, and where."""
+    """What one sync did: numbers of runs, where, and which model version stands as best (None: none does)."""
 
     experiment: str
     experiment_id: str
@@ -28,6 +29,7 @@ class Receipt:
     updated: int = 0
     unchanged: int = 0
     superseded: int = 0
+    registered: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -51,7 +53,8 @@ def sync(root: Path, *, uri: str | None = None) -> Receipt:
             if not _has_work(plan):
                 break
             receipt = _apply(store, plan, receipt)
-        return replace(receipt, unchanged=len(records) - receipt.created - receipt.updated)
+        registered = register(store, found) if found.study.tracking.register_best else None
+        return replace(receipt, unchanged=len(records) - receipt.created - receipt.updated, registered=registered)
 
 
 def _apply(store: Store, plan: Plan, receipt: Receipt) -> Receipt:

@@ -1,0 +1,233 @@
+"""The projection in a real sqlite store: complete, idempotent, repeatable."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.study import UserError
+from pipeline.tracking import store, sync
+
+from .contents import artifacts, client, contents, history, one, runs
+from .study_tree import START, Tree
+
+Make = Callable[..., Tree]
+FEW = ("baseline", "se", "cbam")
+
+
+def test_every_run_of_the_study(tree: Make) -> None:
+    study = tree().report()
+    receipt = sync(study.root)
+    assert (receipt.created, receipt.updated, receipt.unchanged, receipt.superseded) == (45, 0, 0, 0)
+    found = client(study.root)
+    roles = [run.data.tags["role"] for run in runs(found)]
+    assert {role: roles.count(role) for role in roles} == {"study": 1, "variant": 11, "cell": 33}
+    assert all(run.info.status == "FINISHED" for run in runs(found))
+
+
+def test_a_cell_has_all_that_its_files_say(tree: Make) -> None:
+    study = tree(variants=FEW)
+    sync(study.root)
+    found = client(study.root)
+    cell = one(found, "cell/cbam/1")
+    started = study.started("cbam", 1)
+    assert (cell.info.start_time, cell.info.end_time) == (started * 1000, (started + 60) * 1000)
+    assert cell.data.params["config.optim_wrapper.optimizer.lr"] == "0.001"
+    assert cell.data.params["config.model.backbone.plugins.0.cfg.type"] == "cbam"
+    assert cell.data.params["device"] == "cpu"
+    assert cell.data.metrics["AP"] == study.ap("cbam", 1)
+    assert cell.data.metrics["AP/行人"] == study.ap("cbam", 1)
+    assert [name for name in cell.data.metrics if name.startswith("AP/arrow")] == ["AP/arrow _left_-914e115d"]
+    assert "AP/unseen" not in cell.data.metrics
+    wanted = [
+        (step, (started + step) * 1000, value) for _, step, _, key, value in study.history("cbam", 1) if key == "loss"
+    ]
+    assert history(found, cell)["loss"] == wanted
+    tags = cell.data.tags
+    assert tags["fingerprint"] == study.fingerprint("cbam", 1)
+    assert (tags["version.torch"], tags["mlflow.source.git.commit"]) == ("2.13.0", "0" * 40)
+    assert tags["checkpoint"] == "data/runs/cbam/1/checkpoint.pth"
+    assert tags["checkpoint.sha256"] == study.run("cbam", 1)["checkpoint_sha256"]
+    assert set(artifacts(found, cell)) == {"predictions.json.gz", "history.csv", "run.json", "plan/cbam.json"}
+    dataset = cell.inputs.dataset_inputs[0].dataset
+    assert (dataset.digest, json.loads(dataset.source)["uri"]) == ("d" * 36, "drawn")
+    assert tags["mlflow.parentRunId"] == one(found, "variant/cbam").info.run_id
+
+
+def test_a_variant_carries_its_comparison_and_cost(tree: Make) -> None:
+    study = tree(variants=FEW)
+    sync(study.root)
+    run = one(client(study.root), "variant/cbam")
+    compared = study._comparison()["variants"]["cbam"]
+    names = {
+        "mean": "mean",
+        "sd": "sd",
+        "delta": "delta",
+        "ci_lo": "ci_low",
+        "ci_hi": "ci_high",
+        "p_adjusted": "p_adjusted",
+    }
+    assert {name: run.data.metrics[name] for name in names} == {name: compared[old] for name, old in names.items()}
+    assert (run.data.metrics["gflops"], run.data.metrics["latency_ms/median"]) == (1.5, 10.0)
+    assert (run.data.tags["verdict"], run.data.tags["seeds_improved"]) == ("better", "7/9")
+    assert run.info.start_time == study.started("cbam", 0) * 1000
+    baseline = one(client(study.root), "variant/baseline")
+    assert "p_adjusted" not in baseline.data.metrics
+    assert baseline.data.tags["verdict"] == "baseline"
+
+
+def test_the_report_is_on_the_studys_own_run(tree: Make) -> None:
+    study = tree(variants=FEW).report()
+    sync(study.root)
+    found = client(study.root)
+    names = set(artifacts(found, one(found, "study")))
+    assert {
+        "report/ablation.md",
+        "report/ablation.html",
+        "report/figures/forest.svg",
+        "evaluation/comparison.json",
+    } <= names
+    study.report("# Another text\n")
+    assert (sync(study.root).created, sync(study.root).unchanged) == (1, 13)
+
+
+def test_a_second_sync_changes_nothing(tree: Make) -> None:
+    study = tree(variants=FEW)
+    sync(study.root)
+    before, size = contents(client(study.root)), (study.root / "mlflow.db").read_bytes()
+    receipt = sync(study.root)
+    assert (receipt.created, receipt.updated, receipt.unchanged, receipt.superseded) == (0, 0, 13, 0)
+    assert contents(client(study.root)) == before
+    assert (study.root / "mlflow.db").read_bytes() == size
+
+
+def test_a_deleted_store_comes_back_equal(tree: Make, fresh_store: Path) -> None:
+    study = tree(variants=FEW).report()
+    sync(study.root)
+    before = contents(client(study.root))
+    shutil.copyfile(fresh_store, study.root / "mlflow.db")
+    shutil.rmtree(study.root / "mlartifacts")
+    assert sync(study.root).created == 13
+    assert contents(client(study.root)) == before
+    assert len(before) == 13
+
+
+def test_a_changed_variant_supersedes_its_runs_alone(tree: Make) -> None:
+    study = tree(variants=FEW)
+    sync(study.root)
+    old = {run.info.run_id: run.data.tags["key"] for run in runs(client(study.root))}
+    study.lr["cbam"] = 0.002
+    receipt = sync(study.write().root)
+    assert (receipt.created, receipt.superseded, receipt.unchanged) == (5, 5, 8)
+    found = client(study.root)
+    gone = runs(found, query="tags.state = 'superseded'")
+    assert {run.data.tags["key"].partition("/")[0] for run in gone} == {"study", "variant", "cell"}
+    assert all(run.data.tags["variant"] == "cbam" for run in gone if run.data.tags["role"] != "study")
+    assert all(run.info.run_name.endswith("(superseded)") and run.info.run_id in old for run in gone)
+    assert one(found, "cell/cbam/0").data.params["config.optim_wrapper.optimizer.lr"] == "0.002"
+    assert len(runs(found)) == 13
+
+
+def test_a_removed_seed_and_variant_are_superseded(tree: Make) -> None:
+    study = tree(variants=FEW)
+    sync(study.root)
+    study.seeds, study.variants = [0, 1], ["baseline", "se"]
+    sync(study.write().root)
+    found = client(study.root)
+    assert {run.data.tags["key"].split("/")[1] for run in runs(found) if run.data.tags["role"] == "cell"} == {
+        "baseline",
+        "se",
+    }
+    assert sync(study.root).unchanged == 7
+    reasons = {run.data.tags["superseded.because"] for run in runs(found, query="tags.state = 'superseded'")}
+    assert "no longer in the study" in reasons
+
+
+def test_a_new_commit_changes_tags_and_no_run(tree: Make) -> None:
+    study = tree(variants=FEW)
+    sync(study.root)
+    before = {run.info.run_id for run in runs(client(study.root))}
+    path = study.root / "data/evaluation/study.json"
+    facts = json.loads(path.read_text()) | {"git": {"revision": "1" * 40, "dirty": True}}
+    path.write_text(json.dumps(facts))
+    receipt = sync(study.root)
+    assert (receipt.created, receipt.updated) == (1, 12)  # study.json itself is an artifact of the study's run
+    after = runs(client(study.root))
+    assert len({run.info.run_id for run in after} & before) == 12
+    assert {run.data.tags["mlflow.source.git.commit"] for run in after} == {"1" * 40}
+
+
+def test_failed_and_missing_cells(tree: Make) -> None:
+    study = tree(variants=FEW)
+    study.states = {("cbam", 0): "failed", ("cbam", 1): "missing"}
+    sync(study.write().root)
+    found = client(study.root)
+    failed = one(found, "cell/cbam/0")
+    assert (failed.info.status, failed.data.tags["reason"]) == ("FAILED", "out of memory")
+    assert not [run for run in runs(found) if run.data.tags.get("cell") == "cbam-1"]
+    assert one(found, "variant/cbam").data.tags["cells"] == "1 of 3"
+    assert sync(study.root).unchanged == 12
+    study.states = {}
+    assert sync(study.write().root).created == 4  # the study, cbam, its two cells
+
+
+def test_a_sync_that_was_cut_off_is_completed(tree: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = tree(variants=FEW)
+    upload = store.Store._upload
+
+    def cut(self: store.Store, run_id: str, name: str, path: Path) -> None:
+        if path.name == "se.json":
+            raise KeyboardInterrupt
+        upload(self, run_id, name, path)
+
+    monkeypatch.setattr(store.Store, "_upload", cut)
+    with pytest.raises(KeyboardInterrupt):
+        sync(study.root)
+    monkeypatch.undo()
+    begun = len(runs(client(study.root)))
+    receipt = sync(study.root)
+    assert (receipt.created, receipt.updated) == (13 - begun, 1)
+    found = client(study.root)
+    assert len(history(found, one(found, "cell/se/0"))["loss"]) == study.steps
+
+
+def test_two_syncs_at_once_on_a_new_store(tmp_path: Path) -> None:
+    study = Tree(tmp_path, variants=FEW).write()
+    command = [sys.executable, "-c", "import sys; from pathlib import Path; from pipeline.tracking import sync\n"
+               "print(sync(Path(sys.argv[1])).created)", str(tmp_path)]  # fmt: skip
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert sorted(process.communicate()[0].strip() for process in both) == ["0", "13"]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sync(study.root).unchanged == 13
+
+
+def test_values_that_are_not_finite(tree: Make) -> None:
+    study = tree(variants=("baseline",), seeds=(0,))
+    path = study.root / "data/evaluation/history.csv"
+    rows = f"baseline,0,1,9,{START},loss,nan\nbaseline,0,1,10,{START},loss,inf\n"
+    path.write_text(path.read_text() + rows)
+    sync(study.root)
+    found = client(study.root)
+    assert [value for *_, value in history(found, one(found, "cell"))["loss"]][-2:] == ["nan", "nan"]
+    assert sync(study.root).unchanged == 3
+
+
+def test_receipt_is_json_without_this_machine(tree: Make) -> None:
+    receipt = sync(tree(variants=FEW).root).to_dict()
+    assert receipt == {
+        "experiment": "demo", "experiment_id": "1", "uri": "sqlite:///mlflow.db",
+        "created": 13, "updated": 0, "unchanged": 0, "superseded": 0, "registered": None,
+    }  # fmt: skip
+
+
+def test_a_study_that_is_not_evaluated(tree: Make) -> None:
+    study = tree(variants=FEW)
+    shutil.rmtree(study.root / "data/evaluation")
+    with pytest.raises(UserError, match=r"comparison\.json: no such file; `dvc repro evaluate`"):
+        sync(study.root)
