@@ -127,6 +127,7 @@ class Train(Section):
     warmup_iters: Annotated[int, Field(ge=0)] = 20
     milestones: list[Annotated[int, Field(ge=1)]] = []
     clip_grad_norm: Annotated[float, Field(gt=0)] | None = None
+    flip: Annotated[float, Field(ge=0, le=1)] = 0.5
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
     device: Literal["cpu", "cuda"] = "cpu"
     processes: Annotated[int, Field(ge=1)] = 1
@@ -171,11 +172,13 @@ class Variant(Section):
     """Attention modules (none for a baseline) and free overrides of the resolved config.
 
     In params.yaml one module is written flat (`attention: se, options: {...}, place: ...`), several as
-    a list (`attention: [{name: se, ...}, {name: eca, ...}]`); here both are a list.
+    a list (`attention: [{name: se, ...}, {name: eca, ...}]`); here both are a list. `repeat` above 0 trains
+    the same again (an A/A variant of the baseline): its differences are noise by construction.
     """
 
     attention: list[Insertion] = []
     overrides: dict[str, Any] = {}
+    repeat: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="before")
     @classmethod
@@ -199,7 +202,6 @@ class Evaluation(Section):
     equivalence: Annotated[float, Field(gt=0, lt=1)] = 0.005
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     pairing: Literal["none", "seeds"] = "none"
-    noise_floor: bool = False
 
 
 class Tracking(Section):

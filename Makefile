@@ -1,0 +1,30 @@
+# Two commands: `make repro` runs the study of params.yaml to its report, `make test` proves the project.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export MMCV_WHEELS TORCH PYTHON
+export DVC_NO_ANALYTICS = 1
+
+.PHONY: setup repro test test-slow evidence ui
+
+setup:
+	@tools/setup.sh
+
+# A cell that fails does not stop the others: what there is is evaluated, and the report names what is missing.
+repro: setup
+	@python -m pipeline doctor --quiet
+	@dvc repro --keep-going || { dvc repro --single-item evaluate report track; exit 1; }
+
+# One thread a process: the tests train, and two such processes beat one with two threads.
+test: setup
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@OMP_NUM_THREADS=1 pytest -n 2
+
+test-slow: setup
+	@OMP_NUM_THREADS=1 pytest -m slow
+
+evidence: setup
+	@OMP_NUM_THREADS=1 python -m benchmarks.evidence
+
+ui: setup
+	@mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --host 127.0.0.1 --port 5000

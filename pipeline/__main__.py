@@ -1,0 +1,110 @@
+"""`python -m pipeline <command>`: the stages that dvc.yaml calls, and what a person asks in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import stages
+from pipeline.study import UserError
+
+app = typer.Typer(
+    help="Ablation studies of attention modules, from params.yaml to a report.",
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
+)  # fmt: skip
+
+
+@app.command()
+def prepare() -> None:
+    """Valid COCO out of whatever came in, and a card that says what was repaired."""
+    stages.prepare()
+
+
+@app.command()
+def plan() -> None:
+    """The resolved config of each variant, with digests of the code that trains it."""
+    stages.plan()
+
+
+@app.command()
+def train(variant: str, seed: int) -> None:
+    """Train one cell (or go on with it, or take it from scratch) and collect it."""
+    stages.train(variant, seed)
+
+
+@app.command()
+def cell(plan: Path, seed: int) -> None:
+    """Train one cell of a plan file in scratch, without DVC: what other machines run."""
+    from pipeline import cell as room
+    from pipeline.files import read_json
+
+    room.run(read_json(plan), seed)
+
+
+@app.command()
+def cost() -> None:
+    """Parameters, multiply-adds and latency of every variant, side by side."""
+    stages.cost()
+
+
+@app.command()
+def evaluate() -> None:
+    """All metrics and the comparison, from the predictions of the cells that are done."""
+    stages.evaluate()
+
+
+@app.command()
+def report(
+    compare: Annotated[Path | None, typer.Option(help="another study's data/evaluation, to set beside this one")] = None,
+) -> None:
+    """The report as markdown and as one html page, from data/evaluation alone."""
+    stages.report(compare)
+
+
+@app.command()
+def track() -> None:
+    """Bring the MLflow store in line with the files."""
+    stages.track()
+
+
+@app.command()
+def status() -> None:
+    """Every cell of the study: done, running, interrupted, failed or to do."""
+    from pipeline import status as room
+
+    room.show(Path())
+
+
+@app.command()
+def doctor(quiet: Annotated[bool, typer.Option(help="say only what is wrong")] = False) -> None:
+    """Whether this machine can run the study."""
+    from pipeline import doctor as room
+
+    raise SystemExit(room.examine(Path(), quiet))
+
+
+@app.command()
+def preset(
+    name: Annotated[str, typer.Argument(help="demo, article or coco2017")],
+    output: Annotated[Path, typer.Option(help="where to write; an existing file is kept")] = Path("params.yaml"),
+    force: Annotated[bool, typer.Option(help="replace an existing file")] = False,
+) -> None:
+    """Write the params.yaml of a ready-made study."""
+    from pipeline import presets
+
+    presets.write(name, output, force)
+
+
+def main() -> None:
+    try:
+        app()
+    except UserError as error:
+        stages.fail(error)
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted; run the same again to go on") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Where each cell stands, read from its scratch folder; collecting a finished one into data/runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.files import file_sha256, read_json, write_json
+from pipeline.plan import Fingerprints
+from pipeline.study import Cell, Study
+
+SCRATCH, RUNS = Path("scratch"), Path("data/runs")
+OUTPUTS = ("predictions.json.gz", "history.csv", "checkpoint.pth", "run.json")
+SILENCE = 900.0  # seconds without a heartbeat after which a cell on another host counts as stopped
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A cell's state; `detail` says at which epoch, or why not; `seconds` is its training time once done."""
+
+    cell: Cell
+    fingerprint: str | None
+    state: Literal["done", "running", "interrupted", "failed", "to do"]
+    detail: str = ""
+    seconds: float | None = None
+
+
+def scratch(fingerprint: str, root: Path = Path()) -> Path:
+    return root / SCRATCH / fingerprint
+
+
+def collected(cell: Cell, root: Path = Path()) -> Path:
+    return root / RUNS / cell.variant / str(cell.seed)
+
+
+def standings(study: Study, root: Path = Path()) -> Iterator[Standing]:
+    """Every cell of the study in its order; cheap enough for ten thousand."""
+    fingerprints = Fingerprints(root)
+    for cell in study.cells():
+        yield standing(cell, fingerprints.of(cell.variant, cell.seed), root)
+
+
+def standing(cell: Cell, fingerprint: str | None, root: Path = Path()) -> Standing:
+    if fingerprint is None:
+        return Standing(cell, None, "to do", "not planned yet")
+    for folder in (scratch(fingerprint, root), collected(cell, root)):
+        run = _read(folder / "run.json")
+        if run and run["fingerprint"] == fingerprint and (folder.parent.parent.name == "runs" or (folder / "DONE").exists()):
+            return Standing(cell, fingerprint, "done", f"{run['epochs']} epochs", run["seconds"])
+    folder = scratch(fingerprint, root)
+    if not folder.exists():
+        return Standing(cell, fingerprint, "to do")
+    failed = _read(folder / "FAILED")
+    if failed:
+        return Standing(cell, fingerprint, "failed", failed["reason"])
+    beat = _read(folder / "heartbeat.json")
+    if not beat:
+        return Standing(cell, fingerprint, "to do")
+    at = f"epoch {beat['epoch']} of {beat['epochs']}"
+    return Standing(cell, fingerprint, "running" if alive(beat) else "interrupted", at)
+
+
+def alive(beat: dict[str, Any]) -> bool:
+    """Is the process that wrote this heartbeat still there? On another host: has it spoken lately?"""
+    if beat["host"] != socket.gethostname():
+        return bool(time.time() - beat["time"] < SILENCE)
+    try:
+        os.kill(beat["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _read(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
+def is_done(fingerprint: str, root: Path = Path()) -> bool:
+    return (scratch(fingerprint, root) / "DONE").exists()
+
+
+def collect(cell: Cell, fingerprint: str, root: Path = Path()) -> Path:
+    """Copy a finished cell from scratch to data/runs, whole or not at all, checked against its digests.
+
+    A cell shared by two variants (one renamed, say) is collected under each name.
+    """
+    source, target = scratch(fingerprint, root), collected(cell, root)
+    run = read_json(source / "run.json")
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        for name in OUTPUTS[:-1]:
+            shutil.copyfile(source / name, part / name)
+        for name, key in (("checkpoint.pth", "checkpoint_sha256"), ("predictions.json.gz", "predictions_sha256")):
+            if file_sha256(part / name) != run[key]:
+                raise OSError(f"{source / name} does not match the digest in its run.json; remove {source} and run again")
+        write_json(part / "run.json", {**run, "variant": cell.variant})
+        shutil.rmtree(target, ignore_errors=True)
+        part.replace(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return target

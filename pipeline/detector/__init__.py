@@ -1,0 +1,1 @@
+"""The only room that imports MMDetection: configs, placement, training, prediction and cost."""

@@ -1,0 +1,131 @@
+"""What a run says of itself while it trains: curves, a heartbeat, one line of progress."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from mmdet.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from pipeline.files import write_json
+from pipeline.progress import duration
+
+
+class Diverged(RuntimeError):
+    """The loss is no longer a number; training the same cell again would end the same way."""
+
+
+HEADER = ("epoch", "step", "time", "metric", "value")
+
+
+@HOOKS.register_module()
+class History(Hook):
+    """Appends to `history.csv` every `interval` iterations and rewrites `heartbeat.json`.
+
+    `step` is the number of iterations done, `time` the clock of the training in unix seconds, and each
+    loss the mean since the last row. After a resume, rows past the checkpoint are cut off: those
+    iterations are about to be repeated.
+    """
+
+    priority = "LOW"
+
+    def __init__(self, interval: int = 50) -> None:
+        self.interval = interval
+
+    def before_train(self, runner: Runner) -> None:
+        if runner.rank != 0:
+            return
+        self.path = Path(runner.work_dir) / "history.csv"
+        cut_after(self.path, runner.iter)
+        self.progress = Progress(runner.max_epochs, runner.max_iters, runner.iter)
+        self.last = (runner.iter, time.time())
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        done = runner.iter + 1
+        if runner.rank != 0 or (done % self.interval and done != runner.max_iters):
+            return
+        now, since = time.time(), done - self.last[0]
+        scalars = runner.message_hub.log_scalars
+        values = {
+            name.removeprefix("train/"): float(scalars[name].mean(since))
+            for name in scalars
+            if name.startswith("train/") and ("loss" in name or name == "train/acc")
+        }
+        if not math.isfinite(values.get("loss", 0.0)):
+            raise Diverged(f"the loss is {values['loss']} at iteration {done} of epoch {runner.epoch + 1}")
+        values["lr"] = float(runner.optim_wrapper.get_lr()["lr"][0])
+        values["seconds_per_iter"] = (now - self.last[1]) / since
+        append(self.path, ((runner.epoch + 1, done, f"{now:.3f}", key, repr(value)) for key, value in values.items()))
+        self.last = (done, now)
+        beat = self.progress.beat(runner.epoch + 1, done, values.get("loss"))
+        write_json(Path(runner.work_dir) / "heartbeat.json", beat)
+        say(line(beat), end_of_epoch=done % len(runner.train_dataloader) == 0)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        value = (metrics or {}).get("coco/bbox_mAP")
+        if runner.rank == 0 and value is not None and hasattr(self, "path"):
+            append(self.path, [(runner.epoch, runner.iter, f"{time.time():.3f}", "val/AP", repr(float(value)))])
+
+
+class Progress:
+    """Turns steps into a heartbeat with the time left, measured from this process's own start."""
+
+    def __init__(self, epochs: int, steps: int, first: int) -> None:
+        self.epochs, self.steps, self.first, self.start = epochs, steps, first, time.time()
+
+    def beat(self, epoch: int, step: int, loss: float | None, state: str = "running") -> dict[str, Any]:
+        now = time.time()
+        pace = (now - self.start) / max(step - self.first, 1)
+        return {
+            "state": state, "epoch": epoch, "epochs": self.epochs, "step": step, "steps": self.steps,
+            "loss": loss,
+            "eta_seconds": round(pace * (self.steps - step), 1),
+            "time": round(now, 3), "pid": os.getpid(), "host": socket.gethostname(),
+        }  # fmt: skip
+
+
+def append(path: Path, rows: Any) -> None:
+    """Add rows, and the header first where the file is new; whole lines in one write."""
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            writer.writerow(HEADER)
+        writer.writerows(rows)
+
+
+def cut_after(path: Path, step: int) -> None:
+    """Drop the rows of iterations past `step`, and a last line that a kill left unfinished."""
+    if not path.exists():
+        return
+    kept = []
+    for row in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        fields = row.split(",")
+        if row.endswith("\n") and len(fields) == len(HEADER) and (fields[1] == "step" or int(fields[1]) <= step):
+            kept.append(row)
+    path.write_text("".join(kept), encoding="utf-8")
+
+
+def line(beat: dict[str, Any]) -> str:
+    loss = "-" if beat["loss"] is None else f"{beat['loss']:.3f}"
+    return f"  epoch {beat['epoch']}/{beat['epochs']}  loss {loss}  {duration(beat['eta_seconds'])} left"
+
+
+def say(text: str, end_of_epoch: bool = True) -> None:
+    """One line that rewrites itself on a terminal; elsewhere one line an epoch."""
+    out = sys.__stdout__ or sys.stdout  # while a cell trains, sys.stdout itself is the log
+    if out.isatty():
+        out.write(f"\r{text:<70}" + ("\n" if end_of_epoch else ""))
+    elif end_of_epoch:
+        out.write(text + "\n")
+    out.flush()

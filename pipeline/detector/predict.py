@@ -1,0 +1,45 @@
+"""A trained model's detections of a split, as COCO writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import collect_results
+from mmengine.runner import Runner
+
+
+@torch.no_grad()
+def predict(runner: Runner) -> list[dict[str, Any]] | None:
+    """Detections of the config's test split in the order of its images; None on all ranks but the first.
+
+    Each is {image_id, category_id, bbox [x, y, width, height] in pixels of the original image, score}.
+    Numbers are float32's shortest decimals, so that they read back as the very floats the model gave.
+    """
+    model = runner.model
+    model.eval()
+    loader = runner.build_dataloader(runner.cfg.test_dataloader, seed=runner.seed)
+    categories = loader.dataset.cat_ids
+    images = []
+    for batch in loader:
+        for sample in model.test_step(batch):
+            instances = sample.pred_instances
+            images.append((sample.img_id, instances.bboxes.cpu().numpy(), instances.scores.cpu().numpy(), instances.labels.cpu().numpy()))
+    gathered = collect_results(images, len(loader.dataset), device="cpu")
+    if gathered is None:
+        return None
+    return [found for image in gathered for found in _coco(*image, categories)]
+
+
+def _coco(image_id: int, boxes: Any, scores: Any, labels: Any, categories: list[int]) -> list[dict[str, Any]]:
+    corner, far = boxes[:, :2], boxes[:, 2:]
+    boxes = np.concatenate([corner, far - corner], axis=1)
+    return [
+        {"image_id": image_id, "category_id": categories[label], "bbox": [_shortest(v) for v in box], "score": _shortest(score)}
+        for box, score, label in zip(boxes, scores, labels, strict=True)
+    ]
+
+
+def _shortest(value: np.float32) -> float:
+    return float(str(value))

@@ -1,0 +1,7 @@
+"""Importing this registers everything a plan's config names (its `custom_imports`)."""
+
+import pipeline.detector.checkpoints
+import pipeline.detector.history
+import pipeline.detector.optimizer
+import pipeline.detector.placement
+import pipeline.detector.randomness  # noqa: F401

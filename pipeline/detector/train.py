@@ -1,0 +1,146 @@
+"""One cell, from its plan and nothing else: train or go on training, predict, say what happened."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from pipeline.detector import checkpoints, history, registered, weights  # noqa: F401  (registered: what plans name)
+from pipeline.detector.placement import attention_modules
+from pipeline.detector.predict import predict
+from pipeline.files import file_sha256, write_json, write_json_gz
+
+
+def train(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) -> None:
+    """Train the cell of `plan` and `seed` in `folder`, its scratch; resumes from the newest valid checkpoint.
+
+    Ends with predictions.json.gz, checkpoint.pth (weights alone), history.csv, run.json and, last, DONE.
+    The working directory is the project's root. MMEngine's words go to train.log.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    use_device(plan["config"]["resources"])
+    started = time.time()
+    with _words_to(folder / "train.log"):
+        cfg = Config(_tuples(plan["config"]))
+        source = plan["weights"]
+        if source:
+            path, sha256 = weights.fetch(source["source"], source["sha256"])
+            cfg.model.backbone.init_cfg.checkpoint = str(path)
+        cfg.work_dir, cfg.launcher = str(folder), "pytorch" if "RANK" in os.environ else "none"
+        cfg.randomness = dict(seed=seed)
+        cfg.experiment_name = fingerprint[:16]
+        resumed = checkpoints.newest_valid(folder)
+        if resumed:
+            cfg.load_from, cfg.resume = str(resumed[0]), True
+        runner = Runner.from_cfg(cfg)
+        verified: dict[str, Any] = {}
+        if source:
+            runner.register_hook(_Verify(verified, path, sha256), priority="LOWEST")
+        runner.train()
+        trained = time.time()
+        _beat(runner, "predicting")
+        detections = predict(runner)
+    if detections is None:
+        return
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    write_json_gz(folder / "predictions.json.gz", detections)
+    _save_weights(model, folder / "checkpoint.pth")
+    ours = {id(p) for module in attention_modules(model).values() for p in module.parameters()}
+    run = {
+        "schema": 1, "fingerprint": fingerprint, "variant": plan["variant"], "seed": seed, "state": "done",
+        "epochs": runner.max_epochs, "steps": runner.max_iters,
+        "seconds": round(trained - started, 3), "predict_seconds": round(time.time() - trained, 3),
+        "started": round(started, 3), "finished": round(time.time(), 3),
+        "device": plan["config"]["resources"]["device"], "hardware": hardware(), "host": socket.gethostname(),
+        "threads": torch.get_num_threads(), "world_size": runner.world_size, "versions": plan["versions"],
+        "resumed_from": resumed[1] if resumed else None, "weights": verified or None,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "attention_parameters": sum(p.numel() for p in model.parameters() if id(p) in ours),
+        "checkpoint_sha256": file_sha256(folder / "checkpoint.pth"),
+        "predictions_sha256": file_sha256(folder / "predictions.json.gz"),
+    }  # fmt: skip
+    write_json(folder / "run.json", run)
+    _beat(runner, "done")
+    (folder / "DONE").write_text(fingerprint + "\n")
+    _clear(folder)
+
+
+class _Verify(history.Hook):
+    """Checks after initialisation, before the first step, that the pretrained weights are all there."""
+
+    def __init__(self, verified: dict[str, Any], path: Path, sha256: str) -> None:
+        self.verified, self.path, self.sha256 = verified, path, sha256
+
+    def before_run(self, runner: Runner) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self.verified.update(weights.loaded(model.backbone, self.path, self.sha256))
+
+
+def use_device(resources: Mapping[str, Any]) -> None:
+    """Threads and device of the plan; they are part of it because they change the numbers."""
+    torch.set_num_threads(resources["threads"])
+    if resources["device"] == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # MMEngine takes a GPU wherever it sees one
+    elif not torch.cuda.is_available():
+        raise RuntimeError("the plan says device: cuda, and torch sees no GPU; `python -m pipeline doctor` says more")
+
+
+def hardware() -> str:
+    """The model name of the GPU or processor that did the work."""
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+@contextlib.contextmanager
+def _words_to(path: Path) -> Iterator[None]:
+    """Send stdout and stderr of Python to the log, MMEngine's handlers included; keep the terminal for progress."""
+    with path.open("a", buffering=1, encoding="utf-8") as log:
+        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            yield
+
+
+def _tuples(value: Any) -> Any:
+    """JSON knows no tuples; MMDetection wants them where a size or a pair of scales is written."""
+    if isinstance(value, Mapping):
+        return {key: tuple(item) if key in ("scale", "meta_keys", "classes") and isinstance(item, list) else _tuples(item) for key, item in value.items()}
+    return [_tuples(item) for item in value] if isinstance(value, list) else value
+
+
+def _beat(runner: Runner, state: str) -> None:
+    if runner.rank == 0:
+        progress = history.Progress(runner.max_epochs, runner.max_iters, runner.iter)
+        write_json(Path(runner.work_dir) / "heartbeat.json", progress.beat(runner.epoch, runner.iter, None, state))
+
+
+def _save_weights(model: torch.nn.Module, path: Path) -> None:
+    part = path.with_suffix(".part")
+    torch.save({"state_dict": {key: value.cpu() for key, value in model.state_dict().items()}}, part)
+    part.replace(path)
+
+
+def _clear(folder: Path) -> None:
+    """What only resuming needed: optimizer states and MMEngine's own folders."""
+    for path in checkpoints.saved(folder):
+        path.unlink()
+    for child in folder.iterdir():
+        if child.is_dir():
+            shutil.rmtree(child)
+
+

@@ -1,0 +1,165 @@
+"""The stages, one short function each: read, call, write. Heavy rooms load only in the stage that needs them."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline import cell as cells_run
+from pipeline import cells, study_record
+from pipeline.files import read_json, write_json
+from pipeline.plan import MANIFEST, PLANS, Fingerprints, make
+from pipeline.progress import duration, show
+from pipeline.study import Cell, Study, UserError, load
+
+PARAMS = Path("params.yaml")
+COCO, COST, EVALUATION, REPORTS = MANIFEST.parent, Path("data/cost.json"), Path("data/evaluation"), Path("reports")
+TRACKED = Path("data/track.json")
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def prepare() -> None:
+    from pipeline import dataset
+
+    say(str(dataset.prepare(load(PARAMS).dataset, COCO)))
+
+
+def plan() -> None:
+    """All plans, or none: every variant is resolved, built and counted before anything is written."""
+    study = load(PARAMS)
+    plans = {name: plan_of(study, name) for name in study.variants}
+    part = PLANS.with_name(".plans.part")
+    shutil.rmtree(part, ignore_errors=True)
+    for name, content in plans.items():
+        write_json(part / f"{name}.json", content)
+    shutil.rmtree(PLANS, ignore_errors=True)
+    part.replace(PLANS)
+    say(f"{len(plans)} plans, {len(plans) * len(study.seeds)} cells")
+
+
+def plan_of(study: Study, variant: str) -> dict[str, Any]:
+    """One variant's plan. Raises UserError, prefixed by the variant, for what cannot be built or explodes."""
+    from pipeline.detector.config import resolve
+    from pipeline.detector.cost import attention_parameters
+    from pipeline.detector.weights import fetch
+
+    detector = study.detector
+    try:
+        config = resolve(study, variant).to_dict()
+        count = attention_parameters(config)
+    except UserError as error:
+        raise UserError(f"{PARAMS}: variants.{variant}: {error}") from None
+    if count > detector.parameter_budget:
+        raise UserError(
+            f"{PARAMS}: variants.{variant}: its attention adds {count:,} parameters; detector.parameter_budget allows "
+            f"{detector.parameter_budget:,} (another place, fewer stages, or a larger budget)"
+        )
+    weights = None
+    if detector.weights:
+        weights = {"source": detector.weights, "sha256": fetch(detector.weights, detector.weights_sha256)[1]}
+    return make(study, variant, config, weights)
+
+
+def train(variant: str, seed: int) -> None:
+    """One cell for DVC: train it or take it from scratch, then collect it."""
+    study = load(PARAMS)
+    if variant not in study.variants or seed not in study.seeds:
+        raise UserError(f"{PARAMS} has no cell {variant} seed {seed}; allowed: {', '.join(map(str, study.cells()))}")
+    say(progress_line(study, Cell(variant, seed)))
+    plan = read_plan(variant)
+    identity = cells_run.run(plan, seed)
+    if Fingerprints().of(variant, seed) != identity:
+        raise UserError(
+            f"{PLANS / variant}.json or {MANIFEST} changed while {variant} seed {seed} trained; what was trained is kept "
+            f"in {cells.scratch(identity)}, `dvc repro` trains the new plan"
+        )
+    cells.collect(Cell(variant, seed), identity)
+
+
+def read_plan(variant: str) -> Mapping[str, Any]:
+    path = PLANS / f"{variant}.json"
+    if not path.exists():
+        raise UserError(f"{path}: no such plan; `dvc repro plan` writes it")
+    content: Mapping[str, Any] = read_json(path)
+    return content
+
+
+def progress_line(study: Study, cell: Cell) -> str:
+    """`cbam seed 1: cell 8 of 33, 7 done, 26 to go, about 25m left`, the time from the cells done."""
+    standings = list(cells.standings(study))
+    done = [standing.seconds for standing in standings if standing.state == "done" and standing.seconds is not None]
+    to_go = len(standings) - len(done)
+    number = next(i for i, standing in enumerate(standings, 1) if standing.cell == cell)
+    left = f", about {duration(sum(done) / len(done) * to_go)} left" if done and to_go else ""
+    return f"{cell.variant} seed {cell.seed}: cell {number} of {len(standings)}, {len(done)} done, {to_go} to go{left}"
+
+
+def cost() -> None:
+    from pipeline.detector import cost as room
+
+    study = load(PARAMS)
+    plans = {name: read_plan(name) for name in study.variants}
+    width, height = study.train.image_size
+    write_json(COST, room.measure(plans, (width, height), rounds=20))
+
+
+def evaluate() -> None:
+    from pipeline import evaluation
+
+    study = load(PARAMS)
+    manifest = read_json(MANIFEST)
+    split = manifest["report_split"]
+    record = study_record.cells(study)
+    runs: dict[str, dict[int, Any]] = {name: {} for name in study.variants}
+    for entry in record:
+        if entry["state"] == "done":
+            folder = cells.collected(Cell(entry["variant"], entry["seed"]))
+            runs[entry["variant"]][entry["seed"]] = read_json(folder / "predictions.json.gz")
+    result = evaluation.evaluate(
+        read_json(COCO / manifest["splits"][split]["annotations"]),
+        runs,
+        baseline=study.evaluation.baseline,
+        expected_seeds=study.seeds,
+        settings=study.evaluation.model_dump(include={"resamples", "seed", "equivalence", "alpha", "pairing"}),
+        split=split,
+        contracts={name: study_record.contract(read_plan(name)) for name in study.variants},
+        chosen_on_split=False,  # the last epoch's checkpoint is the one reported, always
+        progress=lambda done, total: show("resampling", done, total),
+    )
+    part = EVALUATION.with_name(".evaluation.part")
+    shutil.rmtree(part, ignore_errors=True)
+    study_record.write(part, study, record, result, manifest)
+    shutil.rmtree(EVALUATION, ignore_errors=True)
+    part.replace(EVALUATION)
+    for refusal in result.comparison["refusals"]:
+        say(f"note: {refusal['text']}")
+
+
+def report(compare: Path | None = None) -> None:
+    from pipeline import report as room
+
+    if compare is None:
+        room.render(EVALUATION, REPORTS)
+        say(f"{REPORTS / 'ablation.md'} and {REPORTS / 'ablation.html'} written")
+    else:
+        room.compare(EVALUATION, compare, REPORTS)
+
+
+def track() -> None:
+    from pipeline import tracking
+
+    receipt = tracking.sync(Path.cwd()).to_dict()
+    write_json(TRACKED, receipt)
+    say(", ".join(f"{key} {value}" for key, value in receipt.items() if isinstance(value, int)))
+
+
+def fail(error: UserError) -> None:
+    """What the user sees of a mistake: the message, and nothing of Python."""
+    print(f"error: {error}", file=sys.stderr, flush=True)
+    raise SystemExit(2)

@@ -1,0 +1,51 @@
+"""`python -m pipeline status`: every cell of the study and where it stands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.cells import Standing, standings
+from pipeline.progress import duration
+from pipeline.study import load
+
+MARK = {"done": "[green]done[/]", "running": "[cyan]running[/]", "failed": "[red]failed[/]", "interrupted": "[yellow]interrupted[/]"}
+WIDEST = 12  # seeds beyond which a row counts its cells instead of naming each
+
+
+def show(root: Path) -> None:
+    """A row a variant, a column a seed, and the reasons of what failed below."""
+    study = load(root / "params.yaml")
+    cells = list(standings(study, root))
+    by_variant: dict[str, list[Standing]] = {name: [] for name in study.variants}
+    for standing in cells:
+        by_variant[standing.cell.variant].append(standing)
+    counts = Counter(standing.state for standing in cells)
+    wide = len(study.seeds) > WIDEST
+    table = Table("variant", *(["cells"] if wide else [f"seed {seed}" for seed in study.seeds]), title=f"study {study.study}")
+    for name, row in by_variant.items():
+        table.add_row(name, *([_count(Counter(s.state for s in row))] if wide else [_cell(s) for s in row]))
+    console = Console()
+    console.print(table)
+    for standing in cells:
+        if standing.state == "failed":
+            console.print(f"{standing.cell}: {standing.detail}", style="red", markup=False)
+    console.print(f"{len(cells)} cells: {_count(counts)}{_left(cells)}", highlight=False)
+
+
+def _cell(standing: Standing) -> str:
+    word = MARK.get(standing.state, standing.state)
+    return f"{word}, {standing.detail}" if standing.state in ("running", "interrupted") else word
+
+
+def _count(counts: Counter[str]) -> str:
+    return ", ".join(f"{n} {state}" for state, n in counts.items())
+
+
+def _left(cells: list[Standing]) -> str:
+    done = [s.seconds for s in cells if s.state == "done" and s.seconds is not None]
+    to_go = sum(s.state != "done" for s in cells)
+    return f"; about {duration(sum(done) / len(done) * to_go)} of training left, one cell at a time" if done and to_go else ""
