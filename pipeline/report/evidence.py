@@ -26,7 +26,6 @@ class Evidence:
     metrics: pd.DataFrame  # columns METRICS; value is NaN where there is no ground truth
     cells: list[dict[str, Any]]
     history: pd.DataFrame  # columns HISTORY
-    boxes: dict[str, Any]
     card: dict[str, Any]
     cost: dict[str, Any]
     curves: dict[str, Any]
@@ -86,7 +85,6 @@ def read(folder: Path) -> Evidence:
         metrics=_csv(folder / "metrics.csv", METRICS),
         cells=_json(folder / "cells.json"),
         history=_csv(folder / "history.csv", HISTORY, optional=True),
-        boxes=_json(folder / "boxes.json", {}),
         card=_json(folder / "card.json", {}),
         cost=_json(folder / "cost.json", {}),
         curves=_json(folder / "curves.json", {}),

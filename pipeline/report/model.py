@@ -28,6 +28,7 @@ class Report:
     region: str
     resamples: str
     alerts: Sequence[Alert]
+    remarks: Sequence[Alert]
     verdict: Sequence[Markdown]
     settings: Table
     headline: Table
@@ -81,6 +82,7 @@ def build(evidence: Evidence) -> Report:
         region=number(comparison["equivalence"]),
         resamples=count(comparison["resamples"]),
         alerts=verdict.alerts(evidence),
+        remarks=verdict.remarks(evidence),
         verdict=verdict.verdict(evidence),
         settings=tables.settings(evidence),
         headline=tables.headline(evidence),

@@ -19,11 +19,11 @@ from pipeline.report.words import NOTHING, VERDICTS, count, listing, number, per
 
 CLASSES_A_FIGURE = 12  # more columns would make the numbers in the cells too small
 POINTS = 40  # of a learning curve: the noise of single iterations hides its shape
+IOUS = ("0.50", "0.75")  # of the precision-recall curves
 INTERVALS = {
     "full": "simultaneous {level} interval over seeds and images",
-    "one_seed": "{level} interval over resampled images alone, seeds not measured",
-    "two_seeds": "no interval: two seeds",
-    "refused": "no interval: the comparison is refused",
+    "one_seed": "simultaneous {level} interval over resampled images alone, seeds not measured",
+    "two_seeds": "simultaneous {level} interval, from two seeds: no verdict rests on it",
 }
 
 
@@ -94,29 +94,48 @@ def tradeoff(evidence: Evidence) -> Figure | None:
     return Figure("cost", alt, Markdown(caption), Tradeoff(panels, metric, evidence.baseline))
 
 
-def _by_class(evidence: Evidence, metrics: Sequence[str], name: str) -> Figure:
-    """Differences of some classes: no colour where the boxes are too few."""
-    found, variants = evidence.comparison["descriptive"], [v for v in evidence.outcomes if v != evidence.baseline]
+def classes(evidence: Evidence) -> list[Figure]:
+    """One heatmap, or several where there are many classes: those with most boxes come first."""
+    found = evidence.comparison["descriptive"]
+    metrics = [metric for metric in found if metric.startswith("AP/")]
+    variants = [
+        variant
+        for variant in evidence.outcomes
+        if variant != evidence.baseline
+        and any(found[metric]["variants"][variant]["delta"] is not None for metric in metrics)
+    ]
+    if not variants:
+        return []
+    if len(metrics) > CLASSES_A_FIGURE:
+        metrics.sort(key=lambda metric: -found[metric]["boxes"])
+    pages = [metrics[start : start + CLASSES_A_FIGURE] for start in range(0, len(metrics), CLASSES_A_FIGURE)]
+    return [_by_class(evidence, page, variants, f"classes_{index}") for index, page in enumerate(pages, start=1)]
+
+
+def _by_class(evidence: Evidence, metrics: Sequence[str], variants: Sequence[str], name: str) -> Figure:
+    """Differences of some classes: no colour and no number where the boxes are too few."""
+    found = evidence.comparison["descriptive"]
     titles = [metric.removeprefix("AP/") for metric in metrics]
-    values: list[list[float | None]] = []
-    texts = []
-    for variant in variants:
-        rows = [found[metric]["variants"].get(variant, {}).get("delta") for metric in metrics]
-        few = [found[metric]["too_few"] for metric in metrics]
-        values.append([None if less else value for value, less in zip(rows, few, strict=True)])
-        texts.append(
-            [
-                f"{signed(value)}\nn = {count(found[metric]['boxes'])}{', too few' if less else ''}"
-                for metric, value, less in zip(metrics, rows, few, strict=True)
-            ]
-        )
+    values = [[found[metric]["variants"][variant]["delta"] for metric in metrics] for variant in variants]
+    texts = [
+        [
+            f"{NOTHING if value is None else signed(value)}\nn = {count(found[m]['boxes'])}"
+            for m, value in zip(metrics, row, strict=True)
+        ]
+        for row in values
+    ]
+    for row in texts:
+        row[:] = [
+            text.replace(NOTHING, "too few") if found[m]["too_few"] else text
+            for m, text in zip(metrics, row, strict=True)
+        ]
     known = [
         (value, f"{variants[y]}, {titles[x]}")
         for y, row in enumerate(values)
         for x, value in enumerate(row)
         if value is not None
     ]
-    alt = "Differences in AP by class: no cell with enough boxes."
+    alt = "Differences in AP by class: no class with enough boxes."
     if known:
         (low, worst), (high, best) = min(known), max(known)
         alt = f"Differences in AP by class: from {signed(low)} ({worst}) to {signed(high)} ({best})."
@@ -127,18 +146,6 @@ def _by_class(evidence: Evidence, metrics: Sequence[str], name: str) -> Figure:
     return Figure(name, alt, caption, Heatmap(variants, titles, values, texts))
 
 
-def classes(evidence: Evidence) -> list[Figure]:
-    """One heatmap, or several where there are many classes: those with most boxes come first."""
-    found = evidence.comparison["descriptive"]
-    metrics = [metric for metric in found if metric.startswith("AP/")]
-    if len(metrics) > CLASSES_A_FIGURE:
-        metrics.sort(key=lambda metric: -found[metric]["boxes"])
-    pages = [metrics[start : start + CLASSES_A_FIGURE] for start in range(0, len(metrics), CLASSES_A_FIGURE)]
-    if not evidence.others:
-        return []
-    return [_by_class(evidence, page, f"classes_{index}") for index, page in enumerate(pages, start=1)]
-
-
 def learning(evidence: Evidence, metric: str, label: str, name: str) -> Figure | None:
     history = evidence.history[evidence.history["metric"] == metric]
     lines = {}
@@ -146,7 +153,7 @@ def learning(evidence: Evidence, metric: str, label: str, name: str) -> Figure |
         mine = history[history["variant"] == variant]
         if len(mine):
             lines[variant] = [_band(mine)]
-    if evidence.baseline not in lines:
+    if not lines:
         return None
     last = {variant: found[0].y[-1] for variant, found in lines.items()}
     low, high = min(last, key=lambda v: last[v]), max(last, key=lambda v: last[v])
@@ -172,11 +179,13 @@ def _band(history: pd.DataFrame) -> Line:
 
 def precision_recall(evidence: Evidence) -> Figure | None:
     found = evidence.curves.get("variants", {})
-    if evidence.baseline not in found:
+    if not found:
         return None
-    recalls = evidence.curves["recalls"]
+    recalls = evidence.curves["recall"]
     lines = {
-        variant: [Line(recalls, found[variant][iou], style=style) for style, iou in enumerate(("0.50", "0.75"))]
+        variant: [
+            Line(recalls, found[variant][iou], style=style) for style, iou in enumerate(IOUS) if iou in found[variant]
+        ]
         for variant in evidence.outcomes
         if variant in found
     }
@@ -185,35 +194,29 @@ def precision_recall(evidence: Evidence) -> Figure | None:
         f"{escape(evidence.baseline)}. {sample(evidence)}."
     )
     alt = f"Precision-recall curves of {plural(len(lines), 'variant')}: the areas under them are AP50 and AP75."
-    plot = Panels(evidence.baseline, lines, "recall", "precision", (0, 1), (0, 1.02))
+    plot = Panels(evidence.baseline, lines, "recall", "precision")
     return Figure("precision_recall", alt, caption, plot)
 
 
 def errors(evidence: Evidence) -> Figure | None:
-    found: dict[str, Any] = evidence.errors.get("variants", {})
-    variants = [variant for variant in evidence.outcomes if variant in found]
-    if evidence.baseline not in found:
+    means: dict[str, dict[str, float]] = evidence.errors.get("mean", {})
+    if not means:
         return None
-    kinds = list(found[evidence.baseline])
-    values: list[list[float | None]] = [
-        [None if variant == evidence.baseline else found[variant][kind]["delta"] for kind in kinds]
-        for variant in variants
-    ]
-    texts = [
-        [
-            number(found[variant][kind]["mean"])
-            + ("" if variant == evidence.baseline else f"\n{signed(found[variant][kind]['delta'])}")
-            for kind in kinds
-        ]
-        for variant in variants
-    ]
-    base = found[evidence.baseline]
-    known = {kind: base[kind]["mean"] for kind in kinds if base[kind]["mean"] is not None}
-    worst = max(known, key=lambda kind: known[kind]) if known else NOTHING
-    alt = f"Error types: the baseline loses most AP to {worst} ({number(known.get(worst))})."
+    differences: dict[str, dict[str, float]] = evidence.errors["difference"]
+    variants = [variant for variant in evidence.outcomes if variant in means]
+    kinds = evidence.errors["types"]
+    values = [[differences.get(variant, {}).get(kind) for kind in kinds] for variant in variants]
+    texts = [[number(means[variant][kind]) for kind in kinds] for variant in variants]
+    for row, variant in zip(texts, variants, strict=True):
+        if variant in differences:
+            row[:] = [f"{text}\n{signed(differences[variant][kind])}" for text, kind in zip(row, kinds, strict=True)]
+    base = means[variants[0]]
+    worst = max(kinds, key=lambda kind: base[kind])
+    alt = f"Error types: {variants[0]} loses most AP50 to {worst} ({number(base[worst])})."
     caption = Markdown(
-        f"AP that would be won if the errors of a kind were repaired (TIDE, Bolya et al. 2020), mean over seeds, and "
-        f"the difference from {escape(evidence.baseline)}. Blue: fewer errors, orange: more. Descriptive. "
+        f"AP50 that would be won if the errors of a kind were mended (TIDE, Bolya et al. 2020), mean over seeds, and "
+        f"the difference from {escape(evidence.baseline)}. Cls: wrong class, Loc: poor box, Dupe: second detection, "
+        f"Bkg: nothing there, Miss: not found, FP and FN: all of them. Blue: fewer errors, orange: more. Descriptive. "
         f"{sample(evidence)}."
     )
     return Figure("errors", alt, caption, Heatmap(variants, kinds, values, texts, less_is_better=True))

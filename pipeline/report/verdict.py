@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 from pipeline.report.blocks import Alert
 from pipeline.report.evidence import Evidence
@@ -17,16 +17,30 @@ MEANINGS = {
     "not_shown": "the interval holds zero and more than ±{region}",
 }
 TITLES = {"better": "Better", "worse": "Worse", "equivalent": "Equivalent", "not_shown": "Not shown"}
-KINDS: dict[str, Any] = {"refused": "CAUTION", "one_seed": "IMPORTANT", "two_seeds": "WARNING"}
+# Refusals that take all claims away, those that weaken them, and those that belong to the descriptive section.
+BARRED: dict[str, Literal["IMPORTANT", "WARNING", "CAUTION"]] = {
+    "config_differs": "CAUTION",
+    "one_seed": "IMPORTANT",
+    "two_seeds": "WARNING",
+}
+DESCRIPTIVE = ("too_few_boxes", "secondary_only")
 
 
 def alerts(evidence: Evidence) -> list[Alert]:
-    """One box for what may not be claimed, one for the remarks that leave the verdicts standing."""
-    claim, refusals = evidence.comparison["claim"], evidence.comparison["refusals"]
-    texts = [str(refusal["text"]) for refusal in refusals]
-    if claim != "full":
-        return [Alert(KINDS[claim], texts or ["Nothing may be claimed from this study."])]
-    return [Alert("WARNING", texts)] if texts else []
+    """A box for what may not be claimed, and one for what weakens what is claimed."""
+    refusals = [row for row in evidence.comparison["refusals"] if row["kind"] not in DESCRIPTIVE]
+    barring = [row for row in refusals if row["kind"] in BARRED]
+    boxes = [Alert(BARRED[row["kind"]], [row["text"]]) for row in barring]
+    rest = [row["text"] for row in refusals if row not in barring]
+    if evidence.comparison["claim"] == "refused" and not barring:
+        return [Alert("CAUTION", rest or ["There is no variant to compare with the baseline."])]
+    return [*boxes, Alert("WARNING", rest)] if rest else boxes
+
+
+def remarks(evidence: Evidence) -> list[Alert]:
+    """What the comparison says of the descriptive metrics."""
+    texts = [row["text"] for row in evidence.comparison["refusals"] if row["kind"] in DESCRIPTIVE]
+    return [Alert("NOTE", texts)] if texts else []
 
 
 def verdict(evidence: Evidence) -> list[Markdown]:
@@ -102,7 +116,6 @@ def _size(evidence: Evidence) -> Markdown:
 def threats(evidence: Evidence) -> list[Markdown]:
     """What may make the conclusions wrong, said where it applies to this study."""
     comparison, shared, study = evidence.comparison, evidence.study["shared"], evidence.study
-    few = [metric.removeprefix("AP/") for metric, row in comparison["descriptive"].items() if row["too_few"]]
     resumed = [run for run in evidence.runs.values() if run.get("resumed_from") is not None]
     leaks = evidence.card.get("leaks", {}).get("count", 0)
     lines = [
@@ -112,15 +125,13 @@ def threats(evidence: Evidence) -> list[Markdown]:
         f"The {plural(len(evidence.others), 'comparison')} are covered together at {percent(1 - comparison['alpha'])}; "
         f"only {comparison['primary']} decides. Sizes, classes, AP50 and AP75 are descriptive.",
     ]
-    if not study.get("weights") and not any(row.get("weights") for row in study["variants"].values()):
+    if not any(row["weights"] for row in study["variants"].values()):
         lines.append(
             f"Trained from scratch for {plural(shared['epochs'], 'epoch')}: "
             "longer or pretrained runs may rank otherwise."
         )
     else:
         lines.append("The loaded weights were made without the attention modules, which start untrained.")
-    if few:
-        lines.append(f"Too few boxes to judge alone (fewer than 30): {listing([str(escape(name)) for name in few])}.")
     if leaks:
         lines.append(f"{plural(leaks, 'image')} with equal content in two splits: scores may flatter all variants.")
     if resumed:
@@ -129,12 +140,6 @@ def threats(evidence: Evidence) -> list[Markdown]:
         lines.append("The images are drawn, not photographed: nothing here carries over to roads.")
     if study["git"]["dirty"]:
         lines.append("The working tree had uncommitted changes: the revision alone does not bring the study back.")
-    noise = comparison.get("noise_floor")
-    if noise:
-        lines.append(_noise(noise))
+    if comparison["noise_floor"]:
+        lines.append(str(escape(comparison["noise_floor"]["text"])))
     return [Markdown(line) for line in lines]
-
-
-def _noise(noise: dict[str, Any]) -> str:
-    text = noise.get("text")
-    return str(escape(text)) if text else "The same seed trained twice gave the noise floor in comparison.json."

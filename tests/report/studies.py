@@ -1,12 +1,12 @@
 """Made-up evaluations for tests of layout: seeded numbers in the shape of data/evaluation, no evidence of anything.
 
-The intervals and verdicts come from a rule of thumb here, not from `pipeline.evaluation`; the test of the contract
-uses that.
+The intervals come from a rule of thumb here, not from `pipeline.evaluation`; `test_contract` uses that.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,16 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from pipeline.evaluation import outcomes
+from pipeline.evaluation.verdicts import verdict
+
 NAMES = ["se", "cbam", "bam", "eca", "shuffle", "polarized_p", "polarized_s", "sge", "coordinate", "gam"]
 CLASSES = ["red_tl", "arr_s", "arr_l", "no_driving_mark_allsort", "no_parking_mark"]
 COUNTS = [1465, 1133, 638, 622, 12]
 COCO = ["AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large"]
 RECALLS = ["AR_1", "AR_10", "AR_100", "AR_small", "AR_medium", "AR_large", "AR_300", "AR_1000"]
-ERRORS = ["Cls", "Loc", "Both", "Dupe", "Bkg", "Miss"]
+ERRORS = ["Cls", "Loc", "Both", "Dupe", "Bkg", "Miss", "FP", "FN"]
+CRITICAL = 2.94  # Dunnett, three seeds, nine variants
 VERSIONS = {"python": "3.11.9", "torch": "2.13.0", "onedl-mmdetection": "3.5.1"}
 
 
@@ -30,7 +34,7 @@ def write(
     classes: int = 5,
     images: int = 500,
     *,
-    claim: str | None = None,
+    config_differs: bool = False,
     names: list[str] | None = None,
     class_names: list[str] | None = None,
     demo: bool = True,
@@ -40,7 +44,6 @@ def write(
     """Write an evaluation folder of `variants` besides the baseline. `broken`: a failed, a missing, a resumed cell."""
     draw = np.random.default_rng(0)
     folder.mkdir(parents=True)
-    claim = claim or {1: "one_seed", 2: "two_seeds"}.get(seeds, "full")
     names = names or [NAMES[i] if i < len(NAMES) else f"variant_{i}" for i in range(variants)]
     class_names = class_names or [CLASSES[i] if i < len(CLASSES) else f"class {i}" for i in range(classes)]
     counts = {name: COUNTS[i] if i < len(COUNTS) else int(draw.integers(5, 900)) for i, name in enumerate(class_names)}
@@ -52,14 +55,9 @@ def write(
     ap = {cell: float(0.34 + effects[cell[0]] + draw.normal(0, 0.004)) for cell in done}
     metrics = _metrics(draw, done, ap, class_names)
     metrics.to_csv(folder / "metrics.csv", index=False)
-    comparison = _comparison(draw, everyone, done, ap, metrics, seeds, images, counts, claim)
-    if lost:
-        text = f"{len(lost)} of {len(cells)} cells have no result; the variants concerned are compared on fewer seeds."
-        comparison["refusals"].append({"kind": "missing_seeds", "text": text, "details": {}})
-    _json(folder / "comparison.json", comparison)
+    _json(folder / "comparison.json", _comparison(everyone, done, ap, metrics, seeds, images, counts, config_differs))
     _json(folder / "cells.json", _cells(draw, cells, lost, broken))
     _history(draw, done).to_csv(folder / "history.csv", index=False)
-    _json(folder / "boxes.json", {"sizes": {"small": 700, "medium": 1900, "large": 12, "all": 2612}, "classes": counts})
     _json(folder / "cost.json", _cost(draw, everyone))
     _json(folder / "curves.json", _curves(draw, everyone))
     _json(folder / "errors.json", _errors(draw, everyone, done))
@@ -88,7 +86,6 @@ def _metrics(draw: Any, done: list[Any], ap: dict[Any, float], classes: list[str
 
 
 def _comparison(
-    draw: Any,
     everyone: list[str],
     done: list[Any],
     ap: dict[Any, float],
@@ -96,100 +93,113 @@ def _comparison(
     seeds: int,
     images: int,
     counts: dict[str, int],
-    claim: str,
+    config_differs: bool,
 ) -> dict[str, Any]:
-    full, region, critical = claim == "full", 0.005, 2.94
+    k = range(seeds)
+    runs = {name: {seed: ap[name, seed] for variant, seed in done if variant == name} for name in everyone}
+    missing = {name: lost for name in everyone if (lost := [seed for seed in k if seed not in runs[name]])}
+    descriptive = _descriptive(everyone, missing, metrics, counts, config_differs)
+    refusals = []
+    if config_differs:
+        refusals.append(outcomes.config_differs({everyone[1]: {"train_cfg.max_epochs": (8, 12)}}))
+    if missing:
+        refusals.append(outcomes.missing_seeds(missing, "baseline"))
+    if seeds <= 2 and not config_differs:
+        refusals.append(outcomes.one_seed(0) if seeds == 1 else outcomes.two_seeds(list(k), 0.004))
+    few = {metric: row["boxes"] for metric, row in descriptive.items() if row["too_few"]}
+    refusals += [outcomes.too_few_boxes(few)] if few else []
+    claim = "refused" if config_differs else {1: "one_seed", 2: "two_seeds"}.get(seeds, "full")
     se_images = 0.05 / np.sqrt(images)
     se = float(np.hypot(se_images, 0.004 * np.sqrt(2 / seeds)))
-    runs = {name: {seed: ap[name, seed] for variant, seed in done if variant == name} for name in everyone}
-    base = float(np.mean(list(runs["baseline"].values())))
-    variants: dict[str, Any] = {}
-    for name in everyone:
-        values = np.array(list(runs[name].values()))
-        if not len(values):
-            continue
-        delta = float(values.mean() - base)
-        half = critical * se if full else 1.96 * se_images
-        low, high = delta - half, delta + half
-        verdict = (
-            "better" if low > 0 else "worse" if high < 0 else "equivalent" if max(-low, high) < region else "not_shown"
-        )
-        bars = claim in ("full", "one_seed") and name != "baseline"
-        pairs = [a > b for a in values for b in runs["baseline"].values()]
-        variants[name] = {
-            "runs": {str(seed): value for seed, value in runs[name].items()},
-            "mean": float(values.mean()),
-            "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
-            "n": len(values),
-            "delta": delta,
-            "se_images": se_images if bars else None,
-            "se": se if bars and full else None,
-            "ci_low": low if bars else None,
-            "ci_high": high if bars else None,
-            "p_adjusted": float(min(1.0, np.exp(-abs(delta) / se))) if bars and full else None,
-            "p_improve": [int(sum(pairs)), len(pairs)] if name != "baseline" else None,
-            "verdict": None if name == "baseline" else verdict if full else "not_claimed",
-            "seed_deltas": [value - runs["baseline"].get(seed, base) for seed, value in runs[name].items()],
-            "rank": [],
-        }
-    texts = {
-        "one_seed": "One seed: how much a result changes from seed to seed was not measured, so nothing is claimed.",
-        "two_seeds": "Two seeds: the spread between seeds is shown, but it is too uncertain for a verdict.",
-        "refused": "The runs differ by more than the variant (train.epochs: 8 in baseline, 12 in cbam): no comparison.",
-    }
-    refusals = [] if full else [{"kind": claim, "text": texts[claim], "details": {}}]
+    compared = [] if config_differs else [name for name in everyone if name not in missing]
     return {
         "schema": 1,
         "primary": "AP",
         "baseline": "baseline",
         "split": "val",
-        "seeds": list(range(seeds)),
+        "seeds": list(k),
         "k": seeds,
         "images": images,
         "resamples": 2000,
         "resample_seed": 0,
         "alpha": 0.05,
-        "equivalence": region,
+        "equivalence": 0.005,
         "pairing": "none",
         "claim": claim,
-        "refusals": refusals,
+        "refusals": [asdict(refusal) for refusal in refusals],
         "seed_sd": 0.004 if seeds > 1 else None,
-        "degrees_of_freedom": len(everyone) * (seeds - 1) if full else None,
-        "critical_value": critical if full else None,
-        "minimum_detectable": critical * se if full else None,
-        "variants": variants,
-        "descriptive": _descriptive(draw, variants, metrics, counts, se),
+        "degrees_of_freedom": len(everyone) * (seeds - 1) if seeds > 1 else None,
+        "critical_value": CRITICAL,
+        "minimum_detectable": CRITICAL * se if seeds > 1 and compared else None,
+        "variants": {name: _outcome(name, runs, compared, claim, se) for name in everyone},
+        "descriptive": descriptive,
         "power": [
-            {"seeds": k, "images": v, "effect": float(2.9 * np.hypot(0.05 / np.sqrt(v), 0.004 * np.sqrt(2 / k)))}
-            for k in (3, 5, 10)
+            {
+                "seeds": more,
+                "images": v,
+                "effect": float(CRITICAL * np.hypot(0.05 / np.sqrt(v), 0.004 * np.sqrt(2 / more))),
+            }
+            for more in (3, 5, 10)
             for v in (images, 4 * images)
         ]
-        if full
+        if seeds > 1
         else [],
         "noise_floor": None,
     }
 
 
+def _outcome(
+    name: str, runs: dict[str, dict[int, float]], compared: list[str], claim: str, se: float
+) -> dict[str, Any]:
+    values, base = np.array(list(runs[name].values())), np.array(list(runs["baseline"].values()))
+    row: dict[str, Any] = {
+        "runs": {str(seed): value for seed, value in runs[name].items()},
+        "mean": float(values.mean()) if len(values) else None,
+        "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
+        "n": len(values),
+        "verdict": "not_claimed",
+        "seed_deltas": [],
+        "rank": [],
+        "sentence": "",
+    }
+    row |= dict.fromkeys(("delta", "se_images", "se", "ci_low", "ci_high", "p_adjusted", "p_improve"))
+    if name not in compared:
+        return row
+    if name == "baseline":
+        return {**row, "delta": 0.0, "verdict": None}
+    delta = float(values.mean() - base.mean())
+    low, high = delta - CRITICAL * se, delta + CRITICAL * se
+    row |= {"delta": delta, "se": se, "ci_low": low, "ci_high": high, "seed_deltas": (values - base).tolist()}
+    row["p_improve"] = [int((values[:, None] > base).sum()), values.size * base.size]
+    if claim == "full":
+        row["p_adjusted"] = float(np.exp(-abs(delta) / se))
+        row["verdict"] = verdict(low, high, 0.005)
+    return row
+
+
 def _descriptive(
-    draw: Any, variants: dict[str, Any], metrics: pd.DataFrame, counts: dict[str, int], se: float
+    everyone: list[str], missing: dict[str, Any], metrics: pd.DataFrame, counts: dict[str, int], refused: bool
 ) -> dict[str, Any]:
     sizes = {"AP50": 2612, "AP75": 2612, "AP_small": 700, "AP_medium": 1900, "AP_large": 12}
     means = metrics.groupby(["metric", "variant"])["value"].agg(["mean", "std"])
-    found = {}
+    found: dict[str, Any] = {}
     for metric, boxes in {**sizes, **{f"AP/{name}": n for name, n in counts.items()}}.items():
-        rows = {}
-        for name in variants:
+        found[metric] = {"boxes": boxes, "too_few": boxes < outcomes.TOO_FEW_BOXES, "variants": {}}
+        for name in everyone:
+            row: dict[str, Any] = dict.fromkeys(("mean", "sd", "delta", "ci_low", "ci_high", "p_bh"))
+            found[metric]["variants"][name] = row
+            if (metric, name) not in means.index:
+                continue
             mean, sd = means.loc[(metric, name)]
-            delta = mean - means.loc[(metric, "baseline")].iloc[0]
-            rows[name] = {
-                "mean": float(mean),
-                "sd": None if np.isnan(sd) else float(sd),
-                "delta": float(delta),
-                "ci_low": float(delta - 2 * se),
-                "ci_high": float(delta + 2 * se),
-                "p_bh": float(draw.uniform()),
-            }
-        found[metric] = {"boxes": boxes, "too_few": boxes < 30, "variants": rows}
+            row |= {"mean": float(mean), "sd": None if np.isnan(sd) else float(sd)}
+            if not (refused or name in missing or boxes < outcomes.TOO_FEW_BOXES):
+                delta = float(mean - means.loc[(metric, "baseline")].iloc[0])
+                row |= {
+                    "delta": delta,
+                    "ci_low": delta - 0.01,
+                    "ci_high": delta + 0.01,
+                    "p_bh": float(np.exp(-90 * abs(delta))),
+                }
     return found
 
 
@@ -269,7 +279,7 @@ def _curves(draw: Any, everyone: list[str]) -> dict[str, Any]:
         name: {key: np.clip(1 - (recalls / top) ** 4, 0, 1).round(4).tolist() for key, top in _tops(draw).items()}
         for name in everyone
     }
-    return {"recalls": recalls.tolist(), "variants": curve}
+    return {"recall": recalls.tolist(), "variants": curve}
 
 
 def _tops(draw: Any) -> dict[str, float]:
@@ -282,11 +292,12 @@ def _errors(draw: Any, everyone: list[str], done: list[Any]) -> dict[str, Any]:
     for variant, seed in done:
         runs.setdefault(variant, {})[str(seed)] = {kind: float(draw.uniform(0.01, 0.1)) for kind in ERRORS}
     means = {name: {kind: float(np.mean([r[kind] for r in runs[name].values()])) for kind in ERRORS} for name in runs}
-    variants = {
-        name: {kind: {"mean": mean, "delta": mean - means["baseline"][kind]} for kind, mean in kinds.items()}
+    differences = {
+        name: {kind: mean - means["baseline"][kind] for kind, mean in kinds.items()}
         for name, kinds in means.items()
+        if name != "baseline"
     }
-    return {"runs": runs, "variants": variants}
+    return {"types": ERRORS, "baseline": "baseline", "runs": runs, "mean": means, "difference": differences}
 
 
 def _card(draw: Any, classes: list[str], counts: dict[str, int], images: int) -> dict[str, Any]:
@@ -322,7 +333,7 @@ def _card(draw: Any, classes: list[str], counts: dict[str, int], images: int) ->
 def _study(everyone: list[str], classes: list[str], seeds: int, demo: bool) -> dict[str, Any]:
     insertion = {
         "name": "cbam",
-        "form": "official",
+        "form": "paper",
         "init": "official",
         "place": "before_add",
         "stages": [2, 3, 4],
@@ -343,7 +354,12 @@ def _study(everyone: list[str], classes: list[str], seeds: int, demo: bool) -> d
         }
         for name in everyone
     }
-    rows = [{"variant": name, "metric": "AP", "value": 0.34 + 0.001 * i} for i, name in enumerate(everyone[:9])]
+    article = [("AP", "0.50:0.95", "all", "100"), ("AP", "0.50", "all", "1000"), ("AR", "0.50:0.95", "small", "1000")]
+    rows = [
+        {"variant": name, "metric": metric, "iou": iou, "area": area, "max_dets": dets, "value": 0.34 + 0.001 * i}
+        for i, name in enumerate(everyone[:9])
+        for metric, iou, area, dets in article
+    ]
     return {
         "schema": 1,
         "study": "demo" if demo else "traffic",
@@ -412,7 +428,7 @@ def _examples(draw: Any, folder: Path, everyone: list[str], classes: list[str], 
                 "picture": f"examples/{number}.jpg",
                 "width": 256,
                 "height": 160,
-                "reason": "gain" if number == 0 else "loss" if number == 1 else "random",
+                "reason": ["largest gain", "largest loss", "random"][min(number, 2)],
                 "variant": everyone[-1] if number < 2 else None,
                 "change": 0.4 if number == 0 else -0.33 if number == 1 else None,
                 "ground_truth": truth,

@@ -59,11 +59,19 @@ def theme() -> Any:
     return mpl.rc_context(THEME)
 
 
-def figure(height: float, width: float = WIDTH) -> Figure:
-    """An empty figure, in inches, laid out by matplotlib's constrained layout."""
-    made = Figure(figsize=(width, height), layout="constrained")
+def figure(height: float, width: float = WIDTH, *, by_hand: bool = False) -> Figure:
+    """An empty figure, in inches, laid out by matplotlib unless the margins are set `by_hand`."""
+    made = Figure(figsize=(width, height), layout=None if by_hand else "constrained")
     FigureCanvasAgg(made)
     return made
+
+
+def settle(made: Figure) -> None:
+    """Lay out once; matplotlib would do so again for each file, which is most of the time it takes."""
+    engine = made.get_layout_engine()
+    if engine is not None:
+        engine.execute(made)
+        made.set_layout_engine("none")
 
 
 def short(name: str, most: int = 26) -> str:
@@ -74,6 +82,7 @@ def short(name: str, most: int = 26) -> str:
 def save(made: Figure, name: str, tips: Mapping[str, str] | None = None) -> Drawing:
     """Both files of a drawn figure. `tips` maps an artist's gid to the text shown on hover in the SVG."""
     picture, vector = io.BytesIO(), io.BytesIO()
+    settle(made)
     made.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
     made.savefig(vector, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     data, size = compact(Image.open(picture))

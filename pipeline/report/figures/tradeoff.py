@@ -57,7 +57,7 @@ class Tradeoff:
                     axes.set_ylabel(self.metric)
                 first = first or axes
                 drawn.append((axes, panel))
-            figure.draw_without_rendering()  # the layout must stand before names find their places
+            canvas.settle(figure)  # names find their places in the final layout
             for axes, panel in drawn:
                 self._names(axes, panel)
             return canvas.save(figure, name, tips)
