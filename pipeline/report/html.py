@@ -118,4 +118,5 @@ def _figure(block: Figure, drawing: Drawing, reader: MarkdownIt) -> str:
         data = base64.b64encode(drawing.picture).decode()
         width, height = drawing.size
         picture = f'<img src="data:image/{kind};base64,{data}" alt="{alt}" width="{width}" height="{height}">'
-    return f"<figure>{picture}<figcaption>{reader.renderInline(block.caption)}</figcaption></figure>\n"
+    view = f'<div class="scroll" role="region" aria-label="figure: {block.name}" tabindex="0">{picture}</div>'
+    return f"<figure>{view}<figcaption>{reader.renderInline(block.caption)}</figcaption></figure>\n"

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.report import html, markdown
 from pipeline.report.blocks import Figure
+from pipeline.report.comparing import changes
 from pipeline.report.evidence import read
 from pipeline.report.model import build
 
@@ -21,6 +22,12 @@ def render(evaluation: Path, out: Path) -> None:
     """
     report = build(read(evaluation))
     _publish("ablation", report, report.figures(), f"Ablation report: {report.study}", Path(out))
+
+
+def compare(evaluation: Path, other: Path, out: Path) -> None:
+    """Write `out`/compare.md and compare.html: what differs between two studies in settings, data and verdicts."""
+    view = changes(read(evaluation), read(other))
+    _publish("compare", view, [], f"{view.this} beside {view.other}", Path(out))
 
 
 def _publish(name: str, view: Any, figures: Iterable[Figure], title: str, out: Path) -> None:
@@ -35,6 +42,8 @@ def _publish(name: str, view: Any, figures: Iterable[Figure], title: str, out: P
         template = f"{name}.md.j2"
         (fresh / f"{name}.md").write_text(markdown.page(template, view, drawings), encoding="utf-8")
         (fresh / f"{name}.html").write_text(html.page(template, view, drawings, title), encoding="utf-8")
-        shutil.rmtree(out / "figures", ignore_errors=True)
-        for part in (*(["figures"] if drawings else []), f"{name}.md", f"{name}.html"):
-            (fresh / part).replace(out / part)
+        if drawings:
+            shutil.rmtree(out / "figures", ignore_errors=True)
+            (fresh / "figures").replace(out / "figures")
+        for page in (f"{name}.md", f"{name}.html"):
+            (fresh / page).replace(out / page)

@@ -16,11 +16,12 @@ from PIL import Image
 
 from pipeline.report.blocks import Drawing
 
-# The four greys become custom properties in the html, so that its dark theme can change them.
+# In the html these colours become custom properties, which its dark theme changes.
 INK, MUTED, RULE, PAPER = "#1f2328", "#59636e", "#d1d9e0", "#ffffff"
 ON_LIGHT, ON_DARK = "#16191d", "#fdfdfd"  # text inside a coloured cell, the same in both themes
 # Okabe and Ito (2008): colours that the common forms of colour blindness tell apart.
 BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7"
+ROLES = {INK: "ink", MUTED: "muted", RULE: "rule", PAPER: "paper", BLUE: "blue", VERMILLION: "red", GREEN: "green"}
 
 WIDTH = 8.3  # inches: GitHub shows about 830 CSS pixels
 DPI = 200  # twice that, for dense screens
@@ -84,7 +85,8 @@ def save(made: Figure, name: str, tips: Mapping[str, str] | None = None) -> Draw
     picture, vector = io.BytesIO(), io.BytesIO()
     settle(made)
     made.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
-    made.savefig(vector, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    made.patch.set_visible(False)  # the page shows through, light or dark
+    made.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
     data, size = compact(Image.open(picture))
     return Drawing("png", data, size, _inline(vector.getvalue().decode(), name, tips or {}))
 
@@ -105,7 +107,7 @@ def _inline(svg: str, name: str, tips: Mapping[str, str]) -> str:
     svg = re.sub(r'\b(d|points)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), svg)
     for gid, tip in tips.items():
         svg = svg.replace(f'<g id="{gid}">', f'<g id="{gid}" class="tip"><title>{escape(tip)}</title>')
-    for colour, role in ((INK, "ink"), (MUTED, "muted"), (RULE, "rule"), (PAPER, "paper")):
+    for colour, role in ROLES.items():
         svg = svg.replace(colour, f"var(--{role})")
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'href="#', f'href="#{name}-', svg)

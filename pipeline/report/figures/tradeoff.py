@@ -97,7 +97,8 @@ class Tradeoff:
         """Write each name at the first place beside its point that hides no point and no other name."""
         renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
         centres = axes.transData.transform([(point.cost, point.accuracy) for point in panel.points])
-        taken = [Bbox.from_extents(x - 8, y - 8, x + 8, y + 8) for x, y in centres]
+        taken = [Bbox.from_extents(x - 6, y - 6, x + 6, y + 6) for x, y in centres]
+        taken += [bar.get_window_extent(renderer).padded(1) for bar in axes.collections]
         everyone = len(panel.points) <= LABEL_ALL
         for point in sorted(panel.points, key=lambda point: (not point.front, -point.accuracy)):
             if everyone or point.front or point.name == self.baseline:
