@@ -85,7 +85,11 @@ def _verdicts(this: Evidence, other: Evidence, names: tuple[str, str]) -> Table:
     columns = [Column("variant", False)]
     for name, side in zip(names, (this, other), strict=True):
         primary = side.comparison["primary"]
-        columns += [Column(f"{primary} (n), {name}"), Column(Markdown("difference [interval]")), Column("verdict", False)]
+        columns += [
+            Column(f"{primary} (n), {name}"),
+            Column(Markdown("difference [interval]")),
+            Column("verdict", False),
+        ]
     return Table("Verdicts of both studies", columns, rows)
 
 

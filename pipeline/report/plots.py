@@ -17,7 +17,7 @@ from pipeline.report.figures.tradeoff import Panel, Point, Tradeoff
 from pipeline.report.text import Markdown, escape
 from pipeline.report.words import NOTHING, VERDICTS, count, listing, number, percent, plural, signed
 
-CLASSES_A_FIGURE = 12  # more columns would make the numbers in the cells too small
+COLUMNS, CELLS = 12, 320  # of a heatmap: with more, the numbers in it would be too small or the file too large
 POINTS = 40  # of a learning curve: the noise of single iterations hides its shape
 IOUS = ("0.50", "0.75")  # of the precision-recall curves
 INTERVALS = {
@@ -87,7 +87,7 @@ def tradeoff(evidence: Evidence) -> Figure | None:
     alt = f"{metric} against cost. On the Pareto front of {panels[0].label}: {listing(cheapest)}."
     caption = (
         f"Blue diamonds and line: the Pareto front (no variant is both cheaper and better in the mean); it "
-        f"claims no difference. Black square: {escape(evidence.baseline)}. "
+        f"claims no difference. Square: {escape(evidence.baseline)}. "
         f"Bars: SD over seeds and quartiles of the latency. "
         f"{sample(evidence)}; {escape(evidence.cost['hardware'])}."
     )
@@ -106,9 +106,10 @@ def classes(evidence: Evidence) -> list[Figure]:
     ]
     if not variants:
         return []
-    if len(metrics) > CLASSES_A_FIGURE:
+    room = max(1, min(COLUMNS, CELLS // len(variants)))
+    if len(metrics) > room:
         metrics.sort(key=lambda metric: -found[metric]["boxes"])
-    pages = [metrics[start : start + CLASSES_A_FIGURE] for start in range(0, len(metrics), CLASSES_A_FIGURE)]
+    pages = [metrics[start : start + room] for start in range(0, len(metrics), room)]
     return [_by_class(evidence, page, variants, f"classes_{index}") for index, page in enumerate(pages, start=1)]
 
 

@@ -24,6 +24,7 @@ from pipeline.report.words import (
     signed,
 )
 
+DESCRIPTIVE_ROWS = 2000  # GitHub shows no Markdown above 512,000 bytes; comparison.json has every row
 SECONDARY = {"AP50": "AP50", "AP75": "AP75", "AP_small": "small", "AP_medium": "medium", "AP_large": "large"}
 # pycocotools' twelve lines: our name of the metric, and how it prints it.
 COCO_LINES = [
@@ -140,7 +141,7 @@ def descriptive(evidence: Evidence) -> Table | None:
                     Cell("too few" if found["too_few"] else p_value(value["p_bh"]), value["p_bh"]),
                 ]
             )
-    if not rows:
+    if not 0 < len(rows) <= DESCRIPTIVE_ROWS:
         return None
     numbers = ("boxes", "AP", "difference", "interval", "p (BH)")
     columns = [Column("class or size", False), Column("variant", False), *map(Column, numbers)]

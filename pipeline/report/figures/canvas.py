@@ -25,7 +25,7 @@ ROLES = {INK: "ink", MUTED: "muted", RULE: "rule", PAPER: "paper", BLUE: "blue",
 
 WIDTH = 8.3  # inches: GitHub shows about 830 CSS pixels
 DPI = 200  # twice that, for dense screens
-COLOURS = 128  # of the picture's palette: flat drawings need no more
+LIMIT = 190_000  # bytes of a picture: beside the Markdown it must load at once
 
 THEME: Any = {
     **sns.axes_style("ticks"),
@@ -92,9 +92,12 @@ def save(made: Figure, name: str, tips: Mapping[str, str] | None = None) -> Draw
 
 
 def compact(image: Image.Image) -> tuple[bytes, tuple[int, int]]:
-    """A flat picture as PNG with a palette: a third of the bytes, no visible loss."""
-    packed = io.BytesIO()
-    image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
+    """A flat picture as PNG with the largest palette that stays below LIMIT: a third of the bytes, no visible loss."""
+    for colours in (128, 64, 32, 16):
+        packed = io.BytesIO()
+        image.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
+        if packed.tell() <= LIMIT:
+            break
     return packed.getvalue(), image.size
 
 

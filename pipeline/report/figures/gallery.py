@@ -16,7 +16,6 @@ from pipeline.report.blocks import Drawing
 from pipeline.report.figures import canvas
 
 WIDTH = 1660  # pixels: twice what GitHub shows
-LIMIT = 190_000  # bytes of the file
 TITLE = 34  # pixels above each panel
 Outcome = Literal["truth", "found", "false", "missed"]
 Corners = tuple[float, float, float, float]
@@ -66,7 +65,7 @@ class Gallery:
             font = _font(21 if columns < 6 else 17)
             pen.text((x + 2, y + 5), canvas.short(view.title, 30), fill=canvas.INK, font=font)
             panel = ground.copy()
-            _paint(panel, view.marks, width / self.size[0])
+            _paint(panel, view.marks, width / self.size[0], words=columns < 6)
             sheet.paste(panel, (x, y + TITLE))
         return Drawing("jpg", _jpeg(sheet), sheet.size)
 
@@ -77,33 +76,65 @@ class Gallery:
             return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _paint(panel: Image.Image, marks: Sequence[Mark], scale: float) -> None:
+def _paint(panel: Image.Image, marks: Sequence[Mark], scale: float, words: bool) -> None:
+    """Boxes first, then what stands beside them: the sign alone where the panels are too small for `words`."""
     pen, font = ImageDraw.Draw(panel), _font(14)
+    taken: list[Corners] = []
     for mark in marks:
-        x, y, w, h = (value * scale for value in mark.box)
-        colour, dash, sign = LOOKS[mark.outcome]
-        _rectangle(pen, (x, y, x + w, y + h), "#000000", 0, 5)
-        _rectangle(pen, (x, y, x + w, y + h), colour, dash, 3)
-        text = sign + mark.label
-        left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
-        at_x = min(max(x, 0), max(panel.width - (right - left) - 6, 0))
-        at_y = y - (bottom - top) - 7 if y > bottom - top + 8 else min(y + h + 1, panel.height - (bottom - top) - 7)
-        pen.rectangle((at_x, at_y, at_x + right - left + 5, at_y + bottom - top + 5), fill="#16191d")
-        pen.text((at_x + 2 - left, at_y + 2 - top), text, fill=colour, font=font)
+        colour, dash, _ = LOOKS[mark.outcome]
+        _rectangle(pen, _corners(mark, scale), "#16191d", 0, 6)
+        _rectangle(pen, _corners(mark, scale), colour, dash, 3)
+    for mark in marks:
+        colour, _, sign = LOOKS[mark.outcome]
+        text = sign + mark.label if words else sign.strip()
+        if text:
+            left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
+            box = _free(_corners(mark, scale), (right - left + 5, bottom - top + 5), panel.size, taken)
+            taken.append(box)
+            pen.rectangle(box, fill="#16191d")
+            pen.text((box[0] + 2 - left, box[1] + 2 - top), text, fill=colour, font=font)
+
+
+def _corners(mark: Mark, scale: float) -> Corners:
+    x, y, w, h = (value * scale for value in mark.box)
+    return x, y, x + w, y + h
+
+
+def _free(box: Corners, size: tuple[float, float], panel: tuple[int, int], taken: Sequence[Corners]) -> Corners:
+    """Where a label of `size` hides least of the labels before it: above the box, below it, or in its corners."""
+    x0, y0, x1, y1 = box
+    w, h = size
+    places = [(x0 - 1, y0 - h - 1), (x0 - 1, y1 + 2), (x1 - w, y0 - h - 1), (x1 - w, y1 + 2), (x0 + 2, y0 + 2)]
+    best: tuple[float, Corners] | None = None
+    for x, y in places:
+        x, y = min(max(x, 0), max(panel[0] - w, 0)), min(max(y, 0), max(panel[1] - h, 0))
+        place = (x, y, x + w, y + h)
+        hidden = sum(_common(place, other) for other in taken)
+        if best is None or hidden < best[0]:
+            best = hidden, place
+    assert best is not None  # there are five places
+    return best[1]
+
+
+def _common(a: Corners, b: Corners) -> float:
+    """Area that two rectangles share, in square pixels."""
+    return max(min(a[2], b[2]) - max(a[0], b[0]), 0) * max(min(a[3], b[3]) - max(a[1], b[1]), 0)
 
 
 def _rectangle(pen: ImageDraw.ImageDraw, box: Corners, colour: str, dash: int, width: int) -> None:
+    """An outline centred on the edges of `box`; a `dash` of 0 pixels is solid."""
     x0, y0, x1, y1 = box
     if not dash:
-        pen.rectangle(box, outline=colour, width=width)
+        half = width / 2
+        pen.rectangle((x0 - half, y0 - half, x1 + half, y1 + half), outline=colour, width=width)
         return
     for start in range(0, math.ceil(max(x1 - x0, y1 - y0)), 2 * dash):
         across, down = (x0 + start, min(x0 + start + dash, x1)), (y0 + start, min(y0 + start + dash, y1))
-        for y in (y0, y1):
-            if across[0] < x1:
+        if across[0] < x1:
+            for y in (y0, y1):
                 pen.line((across[0], y, across[1], y), fill=colour, width=width)
-        for x in (x0, x1):
-            if down[0] < y1:
+        if down[0] < y1:
+            for x in (x0, x1):
                 pen.line((x, down[0], x, down[1]), fill=colour, width=width)
 
 
@@ -112,10 +143,10 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _jpeg(sheet: Image.Image) -> bytes:
-    """The best quality that stays below LIMIT."""
+    """The best quality that stays below the limit."""
     for quality in (85, 75, 65, 55, 45, 35, 25, 15):
         packed = io.BytesIO()
         sheet.save(packed, format="jpeg", quality=quality, optimize=True, subsampling=2)
-        if packed.tell() <= LIMIT:
+        if packed.tell() <= canvas.LIMIT:
             break
     return packed.getvalue()

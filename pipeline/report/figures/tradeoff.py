@@ -86,6 +86,7 @@ class Tradeoff:
         axes.grid(color=canvas.RULE, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.ticklabel_format(useOffset=False)
+        axes.locator_params(nbins=6)
         return tips
 
     def _look(self, point: Point) -> tuple[str, str]:
