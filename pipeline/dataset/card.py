@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.dataset.repair import RULES, RepairLog, Split
+from pipeline.dataset.repair import RULES, RepairLog
+from pipeline.dataset.splits import Split
 
 SMALL, MEDIUM = 32**2, 96**2  # COCO's size classes, by `area` in pixels^2
 LISTED = 20
@@ -59,7 +60,7 @@ class Card:
 
 def describe(split: Split, classes: Sequence[str]) -> dict[str, Any]:
     """Counts of one split. Crowd regions are counted apart: they are neither trained on nor scored."""
-    real = [box for box in split.annotations if not box["iscrowd"]]
+    real = split.boxes()
     by_class = Counter(box["category_id"] for box in real)
     areas = np.array([box["area"] for box in real], dtype=float)
     by_image = Counter(box["image_id"] for box in real)

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.dataset.repair import RepairLog, Split
+from pipeline.dataset.repair import RepairLog
+from pipeline.dataset.splits import Split
 
 KEPT_FIRST = ("test", "val", "train")  # what is scored stays whole
 
@@ -23,11 +24,12 @@ def deal(counts: NDArray[np.int64], fractions: Sequence[float], seed: int) -> ND
     """The split (an index into `fractions`) of each image.
 
     `counts` (images, classes) holds the boxes of each class. The number of images is stratified as one
-    more class. Each image goes where it lowers sum((dealt - wanted)^2 / wanted) most, over the classes.
+    more class. Each image goes where it lowers sum((dealt - wanted)^2 / wanted / total) most, over the
+    classes: all splits fill at one pace, and a rare class weighs more than a common one.
     """
     rows = np.column_stack([counts, np.ones(len(counts), dtype=np.int64)]).astype(float)
-    totals = rows.sum(axis=0)
-    wanted = np.outer(fractions, np.maximum(totals, 1))
+    totals = np.maximum(rows.sum(axis=0), 1)
+    wanted = np.outer(fractions, totals)
     rarity = np.where(rows > 0, totals, np.inf).min(axis=1)
     order = np.random.default_rng(seed).permutation(len(rows))
     order = order[np.argsort(rarity[order], kind="stable")]
@@ -35,7 +37,7 @@ def deal(counts: NDArray[np.int64], fractions: Sequence[float], seed: int) -> ND
     chosen = np.zeros(len(rows), dtype=np.int64)
     for image in order:
         row = rows[image]
-        cost = ((row * (row - 2 * missing)) / wanted).sum(axis=1)
+        cost = (row * (row - 2 * missing) / wanted / totals).sum(axis=1)
         chosen[image] = best = int(cost.argmin())
         missing[best] -= row
     return chosen

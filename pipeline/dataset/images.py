@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from rich.progress import track
 
-from pipeline.dataset.repair import Split
+from pipeline.dataset.splits import Split
 from pipeline.study import UserError
 
 ROTATED = range(5, 9)  # EXIF orientations that swap width and height; MMDetection's loader obeys them
 ORIENTATION = 0x0112
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM")  # what both Pillow and MMDetection's loader read
 SHOWN = 10
 
 
@@ -55,12 +56,14 @@ def _inspect(path: Path) -> tuple[str, tuple[int, int], str | None]:
     except OSError as error:
         return "", (0, 0), "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {error}"
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             width, height = image.size
             if image.getexif().get(ORIENTATION) in ROTATED:
                 width, height = height, width
             image.draft("L", (1, 1))  # a JPEG is still read to its end, at an eighth of the size
             image.load()
+    except UnidentifiedImageError:  # Pillow would name a memory address here
+        return "", (0, 0), f"corrupt image, or none of {', '.join(FORMATS)}"
     except Exception as error:  # decoders raise what they like: OSError, SyntaxError, struct.error, zlib.error
         return "", (0, 0), f"corrupt image: {error}"
     return hashlib.sha256(content).hexdigest(), (width, height), None

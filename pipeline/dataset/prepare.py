@@ -15,7 +15,8 @@ from pipeline.dataset.card import Card, describe, equal_content, repairs
 from pipeline.dataset.divide import divide, keep_apart
 from pipeline.dataset.images import hash_images
 from pipeline.dataset.read import Record, check, read_coco
-from pipeline.dataset.repair import RepairLog, Split, choose_classes, repair
+from pipeline.dataset.repair import RepairLog, choose_classes, repair
+from pipeline.dataset.splits import Split
 from pipeline.study import Coco, Roadmarks, UserError
 
 
@@ -115,7 +116,7 @@ def _image_root(dataset: Coco, split: str) -> str:
 
 
 def _check_every_class_has_boxes(train: Split, classes: Sequence[str]) -> None:
-    seen = {box["category_id"] for box in train.annotations if not box["iscrowd"]}
+    seen = {box["category_id"] for box in train.boxes()}
     for number, name in enumerate(classes, start=1):
         if number not in seen:
             raise UserError(
@@ -140,7 +141,7 @@ def _manifest(splits: Sequence[Split], classes: Sequence[str], hashes: dict[Path
                 "annotations": f"{split.name}.json",
                 "images": split.root,
                 "count": len(split.images),
-                "boxes": sum(not box["iscrowd"] for box in split.annotations),
+                "boxes": len(split.boxes()),
             }
             for split in splits
         },

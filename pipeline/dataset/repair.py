@@ -48,22 +48,6 @@ class RepairLog:
             self.details.append({"rule": rule, "split": split, "id": record_id, "detail": detail})
 
 
-@dataclass(frozen=True)
-class Split:
-    """The images and boxes of one split. `root` is the image folder as the manifest names it, `folder`
-    is where it lies at this moment, `file` is the annotation file that messages speak of."""
-
-    name: str
-    file: Path
-    root: str
-    folder: Path
-    images: list[Record]
-    annotations: list[Record]
-
-    def paths(self) -> list[Path]:
-        return [self.folder / image["file_name"] for image in self.images]
-
-
 def choose_classes(files: Mapping[Path, Sequence[str]], wanted: Sequence[str] | None) -> list[str]:
     """Class names in order: the wanted ones, or the first file's followed by names only later files have.
 

@@ -29,21 +29,26 @@ def compose(rng: np.random.Generator, hand: list[int], size: tuple[int, int]) ->
     while True:
         camera = random_camera(rng, size[0] * FINE, size[1] * FINE)
         road = random_road(rng)
-        spots = place(rng, camera, road, hand)
-        layers = [_arrow(rng, spot, camera) if spot.outline else _sign(rng, spot, camera) for spot in spots]
-        covers = [np.asarray(layer.getchannel("A").reduce(FINE), dtype=np.float32) / 255 for layer in layers]
+        layers = [layer for spot in place(rng, camera, road, hand) for layer in _layers(rng, spot, camera, road)]
+        covers = [np.asarray(layer.getchannel("A").reduce(FINE), dtype=np.float32) / 255 for _, layer in layers]
         seen = visible(covers)
-        if all(_enough(now, cover) for now, cover in zip(seen, covers, strict=True)):
+        marks = [(category, index) for index, (category, _) in enumerate(layers) if category is not None]
+        if all(_enough(seen[index], covers[index]) for _, index in marks):
             break
     picture, haze = backdrop(rng, camera)
     picture.paste(ground(rng, camera, road, haze), (0, camera.first_row))
     picture = picture.convert("RGBA")
-    for spot, layer in zip(spots, layers, strict=True):
-        if not spot.outline:
-            _support(rng, ImageDraw.Draw(picture), spot, camera, road)
+    for _, layer in layers:
         picture.alpha_composite(layer)
-    boxes = [(spot.category, extent(now >= SEEN)) for spot, now in zip(spots, seen, strict=True)]
+    boxes = [(category, extent(seen[index] >= SEEN)) for category, index in marks]
     return _photograph(rng, picture.convert("RGB").reduce(FINE)), boxes
+
+
+def _layers(rng: np.random.Generator, spot: Spot, camera: Camera, road: Road) -> list[tuple[int | None, Image.Image]]:
+    """(class number, picture as large as the scene) of what stands at the spot; what holds a sign has no class."""
+    if spot.outline:
+        return [(spot.category, _arrow(rng, spot, camera))]
+    return [(None, _support(rng, spot, camera, road)), (spot.category, _sign(rng, spot, camera))]
 
 
 def visible(covers: Sequence[Array]) -> Sequence[Array]:
@@ -95,8 +100,10 @@ def _arrow(rng: np.random.Generator, spot: Spot, camera: Camera) -> Image.Image:
     return Image.merge("RGBA", (paint, paint, paint, mask.reduce(2)))
 
 
-def _support(rng: np.random.Generator, pen: ImageDraw.ImageDraw, spot: Spot, camera: Camera, road: Road) -> None:
+def _support(rng: np.random.Generator, spot: Spot, camera: Camera, road: Road) -> Image.Image:
     """The pole of a sign, or the post and arm that hold it over the road."""
+    layer = _blank(camera)
+    pen = ImageDraw.Draw(layer)
     half = max(camera.focal * POLE / spot.z / 2, 1)
     grey = int(rng.integers(70, 130))
     x, y = (spot.box[0] + spot.box[2]) / 2, (spot.box[1] + spot.box[3]) / 2
@@ -107,6 +114,7 @@ def _support(rng: np.random.Generator, pen: ImageDraw.ImageDraw, spot: Spot, cam
         pen.rectangle((min(x, post), y - half, max(x, post), y + half), fill=(grey, grey, grey + 4))
         x = post
     pen.rectangle((x - half, y - half, x + half, foot), fill=(grey, grey, grey + 4))
+    return layer
 
 
 def _photograph(rng: np.random.Generator, picture: Image.Image) -> Image.Image:

@@ -26,9 +26,9 @@ def class_counts(total: int) -> list[int]:
 def deal(rng: np.random.Generator, images: int) -> list[list[int]]:
     """For each image the class numbers (from 0) of its marks: `FEWEST` to `MOST`, `MEAN` on average.
 
-    Every class is dealt at least once where the cards allow it, so a tiny set still has all five.
+    One image alone holds one mark of each class, so that the smallest set has all five.
     """
-    cards = np.repeat(np.arange(len(CLASSES)), class_counts(MEAN * images))
+    cards = np.repeat(np.arange(len(CLASSES)), class_counts(max(MEAN * images, len(CLASSES))))
     rng.shuffle(cards)
     sizes = np.full(images, MEAN)
     for giver, taker in rng.integers(images, size=(2 * images, 2)):

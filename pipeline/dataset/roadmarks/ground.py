@@ -38,10 +38,9 @@ class Road:
 
 
 def random_road(rng: np.random.Generator) -> Road:
-    """Two or three lanes; the camera drives along one of them."""
+    """Two or three lanes, and a camera near their middle: further aside, all arrows lean alike."""
     lanes = int(rng.integers(2, 4))
-    own = int(rng.integers(lanes)) + 0.5
-    return Road(left=-LANE * own + rng.uniform(-0.5, 0.5), lanes=lanes)
+    return Road(left=-LANE * lanes / 2 + rng.uniform(-0.8, 0.8), lanes=lanes)
 
 
 def ground(rng: np.random.Generator, camera: Camera, road: Road, haze: Colour) -> Image.Image:

@@ -12,13 +12,13 @@ RED, BLUE, WHITE, BLACK = (206, 24, 34), (24, 62, 168), (244, 244, 240), (28, 28
 
 Point = tuple[float, float]
 
-# Outlines in units of the arrow's width (x) and length (z, ahead), from (-0.5, 0) to (0.5, 1)
+# Outlines in units of the width (x) and length (z, ahead) that a straight arrow has
 STRAIGHT: list[Point] = [
     (-0.14, 0.0), (0.14, 0.0), (0.14, 0.55), (0.5, 0.55), (0.0, 1.0), (-0.5, 0.55), (-0.14, 0.55),
 ]  # fmt: skip
 LEFT: list[Point] = [
-    (0.22, 0.0), (0.5, 0.0), (0.5, 0.78), (-0.02, 0.78), (-0.02, 1.0), (-0.5, 0.64), (-0.02, 0.30),
-    (-0.02, 0.52), (0.22, 0.52),
+    (0.14, 0.0), (0.42, 0.0), (0.42, 0.66), (-0.12, 0.66), (-0.12, 0.92), (-0.72, 0.50), (-0.12, 0.14),
+    (-0.12, 0.38), (0.14, 0.38),
 ]  # fmt: skip
 
 

@@ -14,16 +14,17 @@ from pipeline.dataset.roadmarks.marks import ON_ROAD, Point
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 NAMES = list(CLASSES)
-SIZES, CHANCES = ("small", "medium", "large"), (0.16, 0.68, 0.16)
-# The side of a sign, over the picture's height (at 160 rows: 20-29, 36-66, 98-112 pixels)
+SIZES, CHANCES = ("small", "medium", "large"), (0.12, 0.72, 0.16)
+# The side of a sign, over the picture's height (at 160 rows: 20-29, 36-66, 98-112 pixels; a tall picture counts
+# as 16:10, so that its signs fit)
 SIGN = {"small": (0.125, 0.18), "medium": (0.225, 0.41), "large": (0.61, 0.70)}
 METRES = {"red_tl": 2.2, "no_driving_mark_allsort": 1.3, "no_parking_mark": 1.3}  # heights of the flat marks
 ASPECT = {"red_tl": 0.42}  # width over height; the others are square
 # Rows between an arrow's tail and the horizon, over the road's rows; its width and length in metres
 ARROW = {
-    "small": ((0.40, 0.50), (1.1, 1.4), (2.5, 3.5)),
-    "medium": ((0.60, 0.97), (1.5, 1.9), (3.5, 6.0)),
-    "large": ((0.96, 1.0), (2.6, 2.9), (8.0, 11.0)),
+    "small": ((0.40, 0.50), (1.5, 1.8), (6.0, 8.0)),
+    "medium": ((0.65, 0.97), (1.9, 2.4), (6.5, 10.0)),
+    "large": ((0.97, 1.0), (2.5, 2.8), (14.0, 20.0)),
 }
 TRIES = 120
 OVERLAP = 0.2  # of the smaller box
@@ -64,8 +65,8 @@ def _sign(rng: np.random.Generator, camera: Camera, road: Road, category: int, s
     name = NAMES[category]
     aspect = ASPECT.get(name, 1.0)
     # equal areas for equal size classes: a light is higher than a sign is
-    height = camera.height * rng.uniform(*SIGN[size]) / aspect**0.5
-    height = min(height, 0.9 * camera.height)
+    rows = min(camera.height, camera.width / 1.6)
+    height = min(rows * rng.uniform(*SIGN[size]) / aspect**0.5, 0.9 * rows)
     width = height * aspect * rng.uniform(0.86, 1.0)  # turned away a little
     z = camera.focal * METRES[name] / height
     x = rng.uniform(width / 2, camera.width - width / 2)
