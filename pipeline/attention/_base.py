@@ -60,8 +60,10 @@ class _Constructor(type):
             defaults = {parameter.name: parameter.default for parameter in parameters}
         unknown = next((key for key in options if key not in defaults), None)
         if unknown is not None:
-            known = [f"{key}={'required' if value is inspect.Parameter.empty else value}"
-                     for key, value in {**defaults, "init": INITS[0]}.items()]
+            known = [
+                f"{key}={'required' if value is inspect.Parameter.empty else value}"
+                for key, value in {**defaults, "init": INITS[0]}.items()
+            ]
             raise UserError(f"unknown option `{unknown}`; allowed: {', '.join(known)}")
         return {**(defaults if cls.forms else {}), **options}
 
@@ -81,6 +83,7 @@ class Attention(nn.Module, metaclass=_Constructor):
     """
 
     forms: ClassVar[Forms] = {}
+    identity_scale: nn.Parameter | None
 
     def __init__(self) -> None:
         super().__init__()

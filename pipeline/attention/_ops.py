@@ -40,8 +40,17 @@ def pooled(x: Tensor, layer: nn.Module) -> Tensor:
     return mean(x, 2, 3).flatten(1).to(layer.weight.dtype)  # type: ignore[arg-type]
 
 
-def channel_shuffle(x: Tensor, groups: int) -> Tensor:
-    """Interleave the channels of `groups` groups (ShuffleNet, arXiv:1707.01083)."""
+def memory_format(x: Tensor) -> torch.memory_format:
+    """The layout of a map (N, C, H, W)."""
+    channels_last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    return torch.channels_last if channels_last else torch.contiguous_format
+
+
+def channel_shuffle(x: Tensor, groups: int, layout: torch.memory_format) -> Tensor:
+    """Interleave the channels of `groups` groups (ShuffleNet, arXiv:1707.01083), in one copy to `layout`."""
+    if layout == torch.channels_last:
+        pixels = x.permute(0, 2, 3, 1)
+        return pixels.unflatten(3, (groups, -1)).transpose(3, 4).flatten(3).permute(0, 3, 1, 2)
     return x.unflatten(1, (groups, -1)).transpose(1, 2).flatten(1, 2)
 
 

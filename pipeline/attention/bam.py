@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
@@ -63,4 +62,4 @@ class BAM(Attention):
         channel = self.channel(pooled(x, self.channel[0]))[:, :, None, None]
         spatial = self.spatial(x)
         logits = channel * spatial if self.form == "official" else channel + spatial
-        return torch.addcmul(x, x, logits.sigmoid_().to(x.dtype))
+        return x * (logits.sigmoid_() + 1).to(x.dtype)

@@ -35,9 +35,9 @@ class CoordinateAttention(Attention):
 
     def forward(self, x: Tensor) -> Tensor:
         h, w = x.shape[2:]
-        means = torch.cat((mean(x, 3), mean(x, 2).mT), 2)
+        means = torch.cat((mean(x, 3), mean(x, 2).transpose(2, 3)), 2)
         hidden = F.hardswish(self.norm(self.squeeze(means.to(self.squeeze.weight.dtype))))
         rows, columns = hidden.split((h, w), 2)
         row_gate = self.rows(rows).sigmoid().to(x.dtype)
-        column_gate = self.columns(columns.mT).sigmoid().to(x.dtype)
+        column_gate = self.columns(columns.transpose(2, 3)).sigmoid().to(x.dtype)
         return x * column_gate * row_gate

@@ -34,8 +34,8 @@ class ECA(Attention):
         self.conv = nn.Conv1d(1, 1, size, padding=size // 2, bias=form == "article")
 
     def forward(self, x: Tensor) -> Tensor:
-        gate = self.conv(mean(x, 2, 3).flatten(2).mT.to(self.conv.weight.dtype)).sigmoid()
-        return x * gate.mT.unsqueeze(3).to(x.dtype)
+        gate = self.conv(mean(x, 2, 3).flatten(2).transpose(1, 2).to(self.conv.weight.dtype)).sigmoid()
+        return x * gate.transpose(1, 2).unsqueeze(3).to(x.dtype)
 
 
 def adaptive_kernel_size(channels: int, gamma: Any, beta: Any) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import groups_of, whole
-from pipeline.attention._ops import BatchNorm, channel_shuffle
+from pipeline.attention._ops import BatchNorm, channel_shuffle, memory_format
 
 
 class GAM(Attention):
@@ -42,4 +42,4 @@ class GAM(Attention):
     def forward(self, x: Tensor) -> Tensor:
         x = x * self.channel(x).to(x.dtype)
         gate = self.spatial(x).sigmoid()
-        return x * (channel_shuffle(gate, self.groups) if self.groups > 1 else gate).to(x.dtype)
+        return x * (channel_shuffle(gate, self.groups, memory_format(x)) if self.groups > 1 else gate).to(x.dtype)

@@ -78,8 +78,8 @@ class PolarizedSelfAttention(Attention):
         """(N, C, H, W) -> (N, C, 1, 1)."""
         with without_autocast(x):
             pixels = wide(x).flatten(2)
-            query = _dot(self.channel_query.weight.expand(len(x), -1, -1), pixels, self.channel_query.bias)
-            context = torch.bmm(pixels, query.softmax(2).mT).squeeze(2)
+            query = _dot(self.channel_query.weight.expand(x.shape[0], -1, -1), pixels, self.channel_query.bias)
+            context = torch.bmm(pixels, query.softmax(2).transpose(1, 2)).squeeze(2)
             context = self.channel_value(context.to(self.channel_value.weight.dtype))
             return self.channel_up(context).sigmoid()[:, :, None, None]
 
@@ -90,7 +90,7 @@ class PolarizedSelfAttention(Attention):
         with without_autocast(x):
             query = self.spatial_query(mean(x, 2, 3).flatten(1).to(value.weight.dtype))
             if self.official and self.sequential:
-                values = F.linear(wide(x).flatten(2).mT, wide(value.weight)).mT.softmax(2)
+                values = F.linear(wide(x).flatten(2).transpose(1, 2), wide(value.weight)).transpose(1, 2).softmax(2)
                 return torch.bmm(wide(query).unsqueeze(1), values).view(n, 1, h, w).sigmoid()
             if not self.official:
                 query = query.softmax(1)

@@ -46,7 +46,8 @@ class SGE(Attention):
         n, _, h, w = x.shape
         with without_autocast(x):
             x_g = wide(x).reshape(n * self.groups, -1, h * w)
-            score = torch.bmm(mean(x_g, 2).mT, x_g).view(n, self.groups, 1, h, w)
-        std, centre = torch.std_mean(score, (3, 4), correction=min(1, h * w - 1), keepdim=True)
-        scale = self.weight.view(1, -1, 1, 1, 1) / (std + self.eps)
-        return torch.addcmul(self.bias.view(1, -1, 1, 1, 1) - centre * scale, score, scale).sigmoid_()
+            score = torch.bmm(mean(x_g, 2).transpose(1, 2), x_g).view(n, self.groups, h * w)
+        score = score - mean(score, 2)
+        std = torch.linalg.vector_norm(score, dim=2, keepdim=True) * max(h * w - 1, 1) ** -0.5
+        gate = torch.addcmul(self.bias[:, None], score, self.weight[:, None] / (std + self.eps)).sigmoid_()
+        return gate.view(n, self.groups, 1, h, w)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import groups_of
-from pipeline.attention._ops import channel_shuffle, mean
+from pipeline.attention._ops import channel_shuffle, mean, memory_format
 
 
 class ShuffleAttention(Attention):
@@ -48,7 +48,7 @@ class ShuffleAttention(Attention):
         shape = (1, -1, 1, 1)
         channel = torch.addcmul(self.channel_bias.view(shape), mean(x0, 2, 3), self.channel_weight.view(shape))
         weight = self.norm.weight * self.spatial_weight
-        bias = self.norm.bias * self.spatial_weight + self.spatial_bias
+        bias = torch.addcmul(self.spatial_bias, self.norm.bias, self.spatial_weight)
         spatial = F.group_norm(x1, self.norm.num_groups, weight, bias, self.norm.eps)
-        y = torch.cat((x0 * channel.sigmoid().to(x.dtype), x1 * spatial.sigmoid().to(x.dtype)), 1)
-        return channel_shuffle(y.reshape(n, c, h, w), 2)
+        y = torch.cat((x0 * channel.sigmoid().to(x.dtype), x1 * spatial.sigmoid_().to(x.dtype)), 1)
+        return channel_shuffle(y.reshape(n, c, h, w), 2, memory_format(x))
