@@ -1,5 +1,6 @@
 """All numbers, and what they may claim: detections in, typed results out."""
 
+from pipeline.evaluation.article import article_outcome
 from pipeline.evaluation.comparison import Comparison, VariantComparison
 from pipeline.evaluation.evidence import Evaluation, compare, evaluate
 from pipeline.evaluation.metrics import STANDARD, coco_metrics
@@ -16,6 +17,7 @@ __all__ = [
     "Plan",
     "Settings",
     "VariantComparison",
+    "article_outcome",
     "coco_metrics",
     "compare",
     "evaluate",

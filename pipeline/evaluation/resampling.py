@@ -1,21 +1,24 @@
 """AP of image-weighted resamples, from the match table.
 
 A resample draws V images with replacement; an image drawn w times counts w times. Then AP needs no new matching: with
-weights, cumulative counts of true and false positives are cumulative sums of weights over the detections in falling
-score, precision is made monotone from the right, and read at 101 recalls, as in `COCOeval.accumulate`.
+weights, the counts of true and false positives are sums of weights over the detections in falling score, precision is
+made monotone from the right, and read at 101 recalls, as in `COCOeval.accumulate`.
 
-The work is proportional to peaks: precision only rises along a run of true positives, so the envelope is
-decided at the last one of each run, and everything between two peaks is one sum. Shapes: A = 4 areas, T = 10
-thresholds, K classes, V images, B resamples, P peaks, E = positions that are a true positive at any threshold.
+`sweep` does that from the last detection to the first, for all resamples and thresholds side by side. Going backward,
+the envelope of precision is a running maximum, and a recall is read when the sweep passes below it. Precision only
+rises along a run of true positives, so it is looked at only at the last one of each run: the peaks.
 
-Where detections of one image and class tie in score, a weight of 2 means A A B B; a physical copy of the image
-gives A B A B to pycocotools. Nothing else differs.
+Shapes: A = 4 areas, T = 10 thresholds, K classes, V images, B resamples, N detections of a class.
+
+Where detections of one image and class tie in score, a weight of 2 means a a b b; a physical copy of the image gives
+a b a b to pycocotools. Nothing else differs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,33 +26,31 @@ from scipy.sparse import csr_matrix
 
 from pipeline.evaluation.boxes import Bools, Floats, GroundTruth, Ints
 from pipeline.evaluation.matches import MatchTable, positives
-from pipeline.evaluation.metrics import RECALLS
 
-BLOCK = 16  # rows that are accumulated together, to spare calls
-CHUNK = 250  # resamples at a time, to stay in the cache
+CHUNK = 2000  # resamples at a time: wide rows spare calls, and the state stays in the cache
 
 
 @dataclass(frozen=True)
 class Resamples:
     """Weights of images, shared by all runs, so that comparisons are paired in the images."""
 
-    chunks: tuple[Floats, ...]  # each (V, <= CHUNK): how often an image was drawn
+    weights: Floats  # (V, B) how often an image was drawn
     positives: Floats  # (A, K, B) weighted boxes that count
 
 
 def draw(gt: GroundTruth, resamples: int, seed: int) -> Resamples:
     """The images as they are, then `resamples` draws of the multinomial with V trials and equal chances."""
     images = len(gt.image_ids)
-    drawn = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), size=resamples)
-    return weighted(gt, np.column_stack([np.ones(images), drawn.T]))
+    rng = np.random.default_rng(seed)
+    weights = np.ones((images, resamples + 1))
+    for i in range(1, resamples + 1):
+        weights[:, i] = np.bincount(rng.integers(0, images, images), minlength=images)
+    return weighted(gt, weights)
 
 
 def weighted(gt: GroundTruth, weights: NDArray[np.float64]) -> Resamples:
-    """Resamples with the given weights (V, B)."""
-    return Resamples(
-        chunks=tuple(np.ascontiguousarray(weights[:, i : i + CHUNK]) for i in range(0, weights.shape[1], CHUNK)),
-        positives=positives(gt) @ weights,
-    )
+    """Resamples with the given weights (V, B), whole numbers."""
+    return Resamples(weights, positives(gt) @ weights)
 
 
 def weighted_ap(table: MatchTable, resamples: Resamples) -> Floats:
@@ -57,117 +58,117 @@ def weighted_ap(table: MatchTable, resamples: Resamples) -> Floats:
     areas, classes, total = resamples.positives.shape
     ap = np.zeros((areas, table.counted.shape[1], classes, total))
     bounds = np.searchsorted(table.category, np.arange(classes + 1))
+    edges = np.linspace(0, total, max(round(total / CHUNK), 1) + 1).astype(int).tolist()
+    columns = [slice(*ends) for ends in pairwise(edges)]
+    chunks = [np.ascontiguousarray(resamples.weights[:, chunk]) for chunk in columns]
     for k in range(classes):
         rows = slice(bounds[k], bounds[k + 1])
         for area in range(areas):
-            curve = _Curve(table.true_positive[area, :, rows], table.counted[area, :, rows], table.image[rows])
-            ap[area, :, k] = curve.ap(resamples, resamples.positives[area, k])
+            ranking = Ranking.of(table.true_positive[area, :, rows], table.counted[area, :, rows], table.image[rows])
+            for chunk, weights in zip(columns, chunks, strict=True):
+                ap[area, :, k, chunk] = sweep(ranking, weights, resamples.positives[area, k, chunk])
     ap[np.broadcast_to(resamples.positives[:, None] == 0, ap.shape)] = np.nan
     return ap
 
 
-class _Curve:
-    """The precision-recall curves of one class and area, as sums over images between peaks."""
-
-    def __init__(self, true_positive: Bools, counted: Bools, image: Ints) -> None:
-        """`true_positive` and `counted` are (T, N), `image` is (N,), in falling score."""
-        events = np.flatnonzero(true_positive.any(axis=0))
-        always = np.flatnonzero(counted.all(axis=0))
-        self.shared = _between(always, events, image)
-        self.thresholds = [
-            _Peaks.of(found, used, always, events, image) for found, used in zip(true_positive, counted, strict=True)
-        ]
-
-    def ap(self, resamples: Resamples, n_positive: Floats) -> Floats:
-        """(T, B)"""
-        ap = np.zeros((len(self.thresholds), len(n_positive)))
-        end = 0
-        for weights in resamples.chunks:
-            start, end = end, end + weights.shape[1]
-            shared = _running_sum(self.shared, weights)
-            for t, peaks in enumerate(self.thresholds):
-                if peaks is not None:
-                    ap[t, start:end] = peaks.ap(weights, shared, np.maximum(n_positive[start:end], 1))
-        return ap
-
-
 @dataclass(frozen=True)
-class _Peaks:
-    """One IoU threshold: what must be summed to know recall and precision at each peak."""
+class Ranking:
+    """Detections of one class and area in falling score, up to the last true positive.
 
-    true: csr_matrix  # (P, V) true positives since the peak before
-    sometimes: csr_matrix | None  # (P, V) detections counted here but not at every threshold
-    event: Ints  # (P,) the row of the shared sums
+    For each detection, the thresholds (as slices, since neighbours agree) at which it has a role.
+    """
+
+    image: list[int]
+    always: list[bool]  # counted at every threshold
+    sometimes: list[list[slice]]  # else, where it is counted
+    right: list[list[slice]]  # where it is a true positive
+    peak: list[list[slice]]  # where it is the last true positive before a false one
+    total_always: csr_matrix  # (1, V) how many of each image are always counted,
+    total_sometimes: csr_matrix  # (T, V) sometimes,
+    total_right: csr_matrix  # (T, V) and right
 
     @staticmethod
-    def of(true_positive: Bools, counted: Bools, always: Ints, events: Ints, image: Ints) -> _Peaks | None:
-        used = np.flatnonzero(counted)
-        right = true_positive[used]
-        if not right.any():
-            return None
-        peaks = used[right & ~np.append(right[1:], False)]
-        sometimes = np.setdiff1d(used, always, assume_unique=True)
-        event = np.searchsorted(events, peaks)
-        return _Peaks(
-            true=_between(used[right], peaks, image),
-            sometimes=_between(sometimes, peaks, image) if sometimes.size else None,
-            event=np.append(event, np.repeat(event[-1], -len(peaks) % BLOCK)),
+    def of(true_positive: Bools, counted: Bools, image: Ints) -> Ranking:
+        """From (T, N), (T, N) and (N,)."""
+        end = int(np.flatnonzero(true_positive.any(axis=0)).max(initial=-1)) + 1
+        true_positive, counted, image = true_positive[:, :end], counted[:, :end], image[:end]
+        always: Bools = np.logical_and.reduce(counted, axis=0)
+        sometimes = counted & ~always
+        return Ranking(
+            image=image.tolist(),
+            always=always.tolist(),
+            sometimes=_slices(sometimes),
+            right=_slices(true_positive),
+            peak=_slices(_peaks(true_positive, counted)),
+            total_always=_by_image(always[None], image),
+            total_sometimes=_by_image(sometimes, image),
+            total_right=_by_image(true_positive, image),
         )
 
-    def ap(self, weights: Floats, shared: Floats, n_positive: Floats) -> Floats:
-        """(B,) from weights (V, B), the shared sums (E, B) and the number of boxes (B,)."""
-        true = _running_sum(self.true, weights)
-        total = shared[self.event]
-        if self.sometimes is not None:
-            total += _running_sum(self.sometimes, weights)
-        total += np.spacing(1)  # as pycocotools: 0 / 0 is 0
-        precision = np.divide(true, total, out=total)
-        _accumulate(np.maximum, _blocks(precision)[::-1, ::-1])
-        reached = _recalls_reached(np.divide(true, n_positive, out=true))
-        reached[1:] -= reached[:-1].copy()
-        return np.einsum("pb,pb->b", precision, reached) / len(RECALLS)
+
+def sweep(ranking: Ranking, weights: Floats, n_positive: Floats) -> Floats:
+    """(T, B) from weights (V, B) and the weighted number of boxes (B,); 0 where there is none."""
+    boxes = np.maximum(n_positive, 1)
+    images = ranking.total_always.shape[1]
+    true = ranking.total_right @ weights[:images]  # (T, B), of all detections up to where the sweep is
+    counted = (ranking.total_always @ weights[:images])[0]  # (B,)
+    more = ranking.total_sometimes @ weights[:images]  # (T, B)
+    envelope, ap = np.zeros_like(true), np.zeros_like(true)
+    reached = _recalls_reached(true / boxes, np.empty_like(true), np.empty(true.shape, np.bool_))
+    x, y, mask = np.empty_like(true), np.empty_like(true), np.empty(true.shape, np.bool_)
+    with np.errstate(invalid="ignore"):  # 0 / 0 before the first detection that was drawn; fmax passes it over
+        for n in range(len(ranking.image) - 1, -1, -1):
+            weight = weights[ranking.image[n]]
+            for t in ranking.peak[n]:
+                still = _recalls_reached(np.divide(true[t], boxes, out=x[t]), y[t], mask[t])
+                passed = np.subtract(reached[t], still, out=x[t])
+                np.add(ap[t], np.multiply(passed, envelope[t], out=passed), out=ap[t])
+                reached[t] = still
+                precision = np.divide(true[t], np.add(counted, more[t], out=y[t]), out=x[t])
+                np.fmax(envelope[t], precision, out=envelope[t])
+            for t in ranking.right[n]:
+                np.subtract(true[t], weight, out=true[t])
+            for t in ranking.sometimes[n]:
+                np.subtract(more[t], weight, out=more[t])
+            if ranking.always[n]:
+                counted -= weight
+    return (ap + reached * envelope) / 101
 
 
-def _recalls_reached(recall: Floats) -> Floats:
-    """How many of the 101 recalls are at most `recall`, elementwise; the last one is compared as pycocotools does."""
-    nearest = np.rint(recall * (len(RECALLS) - 1))
-    nearest += np.take(RECALLS, nearest.astype(np.intp)) <= recall
-    return nearest
+def _recalls_reached(recall: Floats, out: Floats, mask: Bools) -> Floats:
+    """How many of the 101 recalls are at most `recall`: the nearest one is compared as pycocotools compares it.
 
-
-def _between(positions: Ints, ends: Ints, image: Ints) -> csr_matrix:
-    """(rows, V): row i counts, by image, the positions after ends[i - 1] up to ends[i]; padded to whole blocks."""
-    inside = positions[: np.searchsorted(positions, ends[-1], "right")] if len(ends) else positions[:0]
-    rows = len(ends) + -len(ends) % BLOCK
-    starts = np.full(rows + 1, len(inside))
-    starts[: len(ends)] = np.concatenate([[0], np.searchsorted(inside, ends[:-1], "right")]) if len(ends) else 0
-    images = int(image.max(initial=-1)) + 1
-    return csr_matrix((np.ones(len(inside)), image[inside], starts), shape=(rows, images))
-
-
-def _running_sum(counts: csr_matrix, weights: Floats) -> Floats:
-    """(rows, B): weights of all images counted up to each row."""
-    total = counts @ weights[: counts.shape[1]]
-    _accumulate(np.add, _blocks(total))
-    return total
-
-
-def _blocks(rows: Floats) -> Floats:
-    """(P, B) as (P / BLOCK, BLOCK, B), the same memory."""
-    return rows.reshape(-1, BLOCK, rows.shape[1])
-
-
-def _accumulate(ufunc: np.ufunc, blocks: Floats) -> None:
-    """`ufunc.accumulate` over the rows, in place: within blocks first, then over their last rows.
-
-    numpy's own accumulate along the first axis walks column by column, which is five times slower.
+    `np.linspace(0, 1, 101)[i]` is `i * 0.01` to the bit.
     """
-    for i in range(1, BLOCK):
-        ufunc(blocks[:, i], blocks[:, i - 1], out=blocks[:, i])
-    last = blocks[:, -1]
-    for i in range(1, len(last)):
-        ufunc(last[i], last[i - 1], out=last[i])
-    ufunc(blocks[1:, :-1], last[:-1, None], out=blocks[1:, :-1])
+    nearest = np.rint(np.multiply(recall, 100, out=out), out=out)
+    return np.add(nearest, np.less_equal(nearest * 0.01, recall, out=mask), out=out)
+
+
+def _peaks(true_positive: Bools, counted: Bools) -> Bools:
+    """(T, N): true positives that the next counted detection does not follow with another."""
+    peak = np.zeros_like(true_positive)
+    for t, (right, used) in enumerate(zip(true_positive, counted, strict=True)):
+        where = np.flatnonzero(used)
+        peak[t, where] = right[where] & ~np.append(right[where[1:]], False)[: len(where)]
+    return peak
+
+
+def _slices(mask: Bools) -> list[list[slice]]:
+    """For each column of (T, N), its runs of True."""
+    edges = np.diff(mask.astype(np.int8), axis=0, prepend=0, append=0).T  # (N, T + 1)
+    column, start = np.nonzero(edges == 1)
+    stop = np.nonzero(edges == -1)[1]
+    found: list[list[slice]] = [[] for _ in range(mask.shape[1])]
+    for n, first, last in zip(column.tolist(), start.tolist(), stop.tolist(), strict=True):
+        found[n].append(slice(first, last))
+    return found
+
+
+def _by_image(mask: Bools, image: Ints) -> csr_matrix:
+    """(T, V): how many columns of (T, N) are True for each image."""
+    row, column = np.nonzero(mask)
+    shape = (len(mask), int(image.max(initial=-1)) + 1)
+    return csr_matrix((np.ones(len(row)), (row, image[column])), shape=shape)
 
 
 def metric_rows(ap: Floats, names: tuple[str, ...]) -> Iterator[tuple[str, Floats]]:
