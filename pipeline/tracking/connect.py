@@ -21,6 +21,7 @@ from pipeline.tracking.store import Store
 
 LOCK_SECONDS = 600  # a first sync of a large study takes about a minute
 CONNECT_SECONDS = 5
+SERVERS, DATABASES = ("http://", "https://"), ("sqlite:", "postgresql", "mysql", "mssql")
 PATIENCE = {  # MLflow's defaults wait for minutes on a server that is not there; the user's own settings win
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -63,9 +64,13 @@ def open_store(root: Path, uri: str, study: str) -> Store:
     """The store of the experiment named `study`, made where it is missing. Raises TrackingError within seconds."""
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # it announces every new database
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it logs as an error, we raise
+    if not uri.startswith((*SERVERS, *DATABASES)):
+        raise refuse(
+            shown(root, uri), f"no MLflow address; allowed: {', '.join((*SERVERS, *DATABASES))} and what follows"
+        )
     with store_errors(shown(root, uri)):
-        is_server = uri.startswith(("http://", "https://"))
+        is_server = uri.startswith(SERVERS)
         _reach_server(uri) if is_server else _check_database(root, uri)
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         location = None if is_server else (root.resolve() / "mlartifacts").as_uri()
@@ -106,9 +111,6 @@ def _check_database(root: Path, uri: str) -> None:
     engine = sqlalchemy.create_engine(uri, connect_args={"timeout" if sqlite else "connect_timeout": CONNECT_SECONDS})
     try:
         with engine.connect() as connection:
-            if sqlite:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails now where the file is read-only or held
-                connection.exec_driver_sql("ROLLBACK")
             if not sqlalchemy.inspect(connection).has_table("alembic_version"):
                 return
             revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()

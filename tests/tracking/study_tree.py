@@ -6,7 +6,9 @@ import csv
 import gzip
 import hashlib
 import json
+import os
 import random
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ START = 1_760_000_000.0  # unix seconds
 MODULES = ("se", "eca", "cbam", "bam", "sge", "gam", "shuffle", "coordinate", "polarized")
 VARIANTS = ("baseline", *MODULES, "se_eca")
 CLASSES = ("red_tl", "arrow (left)", "行人")  # one name that MLflow takes, one it refuses, one not ASCII
+HISTORY = ("epoch", "step", "time", "metric", "value")
 COCO = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AR_1", "AR_10", "AR_100")
 
 
@@ -105,6 +108,21 @@ class Tree:
             "noise": False,
         }
 
+    def train(self, variant: str, seed: int, step: int, ended: str | None = None, pid: int | None = None) -> Path:
+        """The scratch folder of a cell that trained up to `step`: alive, or with `ended` DONE or FAILED."""
+        folder = self.root / "scratch" / self.fingerprint(variant, seed)
+        identity = {"variant": variant, "seed": seed, "fingerprint": self.fingerprint(variant, seed)}
+        write_json(folder / "cell.json", identity)
+        beat = {"state": "running", "epoch": 1, "epochs": 1, "step": step, "steps": self.steps, "loss": 1.0}
+        beat |= {"eta_seconds": 9.0, "time": START, "pid": pid or os.getpid(), "host": socket.gethostname()}
+        write_json(folder / "heartbeat.json", beat)
+        write_csv(folder / "history.csv", HISTORY, self.history(variant, seed, step))
+        for name in ("DONE", "FAILED"):
+            (folder / name).unlink(missing_ok=True)
+        if ended:
+            write_text(folder / ended, "{}")
+        return folder
+
     def _checkpoint(self, variant: str, seed: int) -> bytes:
         return f"weights of {variant} {seed} {self.lr[variant]}".encode()
 
@@ -116,7 +134,7 @@ class Tree:
         write_json(folder / "run.json", self.run(variant, seed))
         (folder / "checkpoint.pth").write_bytes(self._checkpoint(variant, seed))
         (folder / "predictions.json.gz").write_bytes(self._predictions(variant, seed))
-        write_csv(folder / "history.csv", ("epoch", "step", "time", "metric", "value"), self.history(variant, seed))
+        write_csv(folder / "history.csv", HISTORY, self.history(variant, seed))
 
     def _params(self) -> None:
         variants = {
@@ -145,7 +163,7 @@ class Tree:
         ] + [(*cell, "AP/unseen", "") for cell in done]
         write_csv(out / "metrics.csv", ("variant", "seed", "metric", "value"), rows)
         history = [(*cell, *row) for cell in done for row in self.history(*cell)]
-        write_csv(out / "history.csv", ("variant", "seed", "epoch", "step", "time", "metric", "value"), history)
+        write_csv(out / "history.csv", ("variant", "seed", *HISTORY), history)
         write_json(
             out / "cells.json",
             [

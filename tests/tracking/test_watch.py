@@ -1,0 +1,143 @@
+"""Cells that train, shown in a real sqlite store while their scratch folders grow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from pipeline.tracking import sync
+from pipeline.tracking.watch import Watcher, watch
+
+from .contents import client, contents, history, one, runs
+from .study_tree import Tree
+
+Make = Callable[..., Tree]
+FEW = {"variants": ("baseline", "cbam"), "seeds": (0, 1)}
+
+
+def steps(study: Tree, key: str = "cell/cbam/0") -> list[int]:
+    found = client(study.root)
+    return [step for step, *_ in history(found, one(found, key))["loss"]]
+
+
+def test_a_curve_grows_without_duplicates(tree: Make) -> None:
+    study = tree(**FEW)
+    watcher = Watcher(study.root)
+    study.train("cbam", 0, step=2)
+    assert (watcher.round(), steps(study)) == (4, [1, 2])
+    assert watcher.round() == 0
+    study.train("cbam", 0, step=3)
+    assert (watcher.round(), steps(study)) == (2, [1, 2, 3])
+    run = one(client(study.root), "cell/cbam/0")
+    assert (run.info.status, run.data.tags["progress"]) == ("RUNNING", "epoch 1 of 1, 9 s left")
+    assert run.data.params["config.optim_wrapper.optimizer.lr"] == "0.001"
+
+
+def test_a_stopped_watch_goes_on_with_the_same_run(tree: Make) -> None:
+    study = tree(**FEW)
+    study.train("cbam", 0, step=2)
+    Watcher(study.root).round()
+    before = one(client(study.root), "cell/cbam/0").info.run_id
+    study.train("cbam", 0, step=3)
+    assert Watcher(study.root).round() == 2
+    assert one(client(study.root), "cell/cbam/0").info.run_id == before
+
+
+def test_sync_completes_what_watch_began_and_equals_a_sync_alone(tree: Make) -> None:
+    study = tree(**FEW)
+    study.train("cbam", 0, step=2)
+    Watcher(study.root).round()
+    begun = one(client(study.root), "cell/cbam/0").info.run_id
+    receipt = sync(study.root)
+    assert (receipt.created, receipt.updated, receipt.superseded) == (6, 1, 0)
+    assert one(client(study.root), "cell/cbam/0").info.run_id == begun
+    watched = contents(client(study.root))
+    alone = tree(**FEW)
+    sync(alone.root)
+    again = contents(client(alone.root))
+    # MLflow fixes a run's start when it is made: a watched run starts at its first point
+    assert [key for key in again if again[key] != watched[key]] == [f"cell/cbam/0/{study.fingerprint('cbam', 0)[:16]}"]
+    for found in (watched, again):
+        for run in found.values():
+            run["times"] = run["times"][1:]
+    assert watched == again
+
+
+def test_a_resumed_cell_loses_the_points_it_took_back(tree: Make) -> None:
+    study = tree(**FEW)
+    watcher = Watcher(study.root)
+    folder = study.train("cbam", 0, step=3)
+    watcher.round()
+    rows = (folder / "history.csv").read_text().splitlines(keepends=True)
+    (folder / "history.csv").write_text("".join(rows[:3]))  # back at step 1, as after a resume
+    watcher.round()
+    assert steps(study) == [1]
+    gone = runs(client(study.root), query="tags.state = 'superseded'")
+    assert [run.data.tags["superseded.because"] for run in gone] == ["its training went back to a checkpoint"]
+
+
+def test_a_line_that_is_being_written_waits(tree: Make) -> None:
+    study = tree(**FEW)
+    folder = study.train("cbam", 0, step=1)
+    with (folder / "history.csv").open("a") as file:
+        file.write("1,2,1760000002.000,loss,0.1")
+    assert Watcher(study.root).round() == 2
+    assert steps(study) == [1]
+
+
+def test_status_follows_the_training(tree: Make) -> None:
+    study = tree(**FEW)
+    watcher = Watcher(study.root)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for change, status in (
+        ({"step": 1}, "RUNNING"),
+        ({"step": 1, "pid": gone.pid}, "KILLED"),
+        ({"step": 2}, "RUNNING"),
+        ({"step": 2, "ended": "FAILED"}, "FAILED"),
+        ({"step": 3}, "RUNNING"),
+        ({"step": 4, "ended": "DONE"}, "FINISHED"),
+    ):
+        study.train("cbam", 0, **change)  # type: ignore[arg-type]
+        watcher.round()
+        assert one(client(study.root), "cell/cbam/0").info.status == status
+    assert steps(study) == [1, 2, 3, 4]
+
+
+def test_a_failed_cell_keeps_its_watched_curve(tree: Make) -> None:
+    study = tree(**FEW)
+    study.train("cbam", 0, step=2)
+    Watcher(study.root).round()
+    study.states = {("cbam", 0): "failed"}
+    sync(study.write().root)
+    assert steps(study) == [1, 2]
+    assert one(client(study.root), "cell/cbam/0").info.status == "FAILED"
+    assert sync(study.root).unchanged == 7
+
+
+def test_nothing_to_show_opens_no_store(tree: Make) -> None:
+    study = tree(**FEW)
+    (study.root / "mlflow.db").unlink()
+    study.train("cbam", 0, step=4, ended="DONE")
+    assert Watcher(study.root).round() == 0
+    assert not (study.root / "mlflow.db").exists()
+
+
+def test_watch_until_told_to_stop(tree: Make) -> None:
+    study = tree(**FEW)
+    study.train("cbam", 0, step=2)
+    stop = threading.Event()
+    thread = threading.Thread(target=lambda: watch(study.root, interval=0.05, stop=stop.is_set))
+    thread.start()
+    try:
+        time.sleep(2)
+        study.train("cbam", 0, step=3)
+        time.sleep(2)
+        assert steps(study) == [1, 2, 3]
+    finally:
+        stop.set()
+        thread.join(10)
+    assert not thread.is_alive()
