@@ -23,7 +23,7 @@ ASPECT = {"red_tl": 0.42}  # width over height; the others are square
 # Rows between an arrow's tail and the horizon, over the road's rows; its width and length in metres
 ARROW = {
     "small": ((0.40, 0.50), (1.5, 1.8), (6.0, 8.0)),
-    "medium": ((0.65, 0.97), (1.9, 2.4), (6.5, 10.0)),
+    "medium": ((0.75, 0.98), (2.0, 2.5), (8.0, 12.0)),
     "large": ((0.97, 1.0), (2.5, 2.8), (14.0, 20.0)),
 }
 TRIES = 120
