@@ -57,7 +57,7 @@ def evaluate() -> None:
 
 @app.command()
 def report(
-    compare: Annotated[Path | None, typer.Option(help="another study's data/evaluation, to set beside this one")] = None,
+    compare: Annotated[Path | None, typer.Option(help="another study's data/evaluation, set beside this one")] = None,
 ) -> None:
     """The report as markdown and as one html page, from data/evaluation alone."""
     stages.report(compare)

@@ -44,7 +44,9 @@ def run(plan: Mapping[str, Any], seed: int) -> str:
         with (folder / "train.log").open("a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
         write_json(folder / "FAILED", failure)
-        raise CellFailed(f"{plan['variant']} seed {seed} failed: {failure['reason']}\n  log: {folder / 'train.log'}") from error
+        raise CellFailed(
+            f"{plan['variant']} seed {seed} failed: {failure['reason']}\n  log: {folder / 'train.log'}"
+        ) from error
     return identity
 
 
@@ -56,7 +58,9 @@ def _kind(error: Exception) -> str:
     name = type(error).__name__
     if "out of memory" in str(error).lower() or isinstance(error, MemoryError):
         return "memory"
-    return {"Diverged": "diverged", "UserError": "input"}.get(name, "disk" if isinstance(error, OSError) and error.errno == 28 else "exception")
+    return {"Diverged": "diverged", "UserError": "input"}.get(
+        name, "disk" if isinstance(error, OSError) and error.errno == 28 else "exception"
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -71,5 +75,3 @@ def _reason(error: Exception) -> str:
 def _tail(folder: Path) -> list[str]:
     log = folder / "train.log"
     return log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:] if log.exists() else []
-
-

@@ -52,7 +52,11 @@ def standing(cell: Cell, fingerprint: str | None, root: Path = Path()) -> Standi
         return Standing(cell, None, "to do", "not planned yet")
     for folder in (scratch(fingerprint, root), collected(cell, root)):
         run = _read(folder / "run.json")
-        if run and run["fingerprint"] == fingerprint and (folder.parent.parent.name == "runs" or (folder / "DONE").exists()):
+        if (
+            run
+            and run["fingerprint"] == fingerprint
+            and (folder.parent.parent.name == "runs" or (folder / "DONE").exists())
+        ):
             return Standing(cell, fingerprint, "done", f"{run['epochs']} epochs", run["seconds"])
     folder = scratch(fingerprint, root)
     if not folder.exists():
@@ -106,7 +110,9 @@ def collect(cell: Cell, fingerprint: str, root: Path = Path()) -> Path:
             shutil.copyfile(source / name, part / name)
         for name, key in (("checkpoint.pth", "checkpoint_sha256"), ("predictions.json.gz", "predictions_sha256")):
             if file_sha256(part / name) != run[key]:
-                raise OSError(f"{source / name} does not match the digest in its run.json; remove {source} and run again")
+                raise OSError(
+                    f"{source / name} does not match the digest in its run.json; remove {source} and run again"
+                )
         write_json(part / "run.json", {**run, "variant": cell.variant})
         shutil.rmtree(target, ignore_errors=True)
         part.replace(target)

@@ -23,6 +23,14 @@ GPU_WAYS = (
 )
 
 
+PROBE = """
+import torch
+from mmcv.ops import RoIAlign, get_compiling_cuda_version, nms
+print(get_compiling_cuda_version())
+print(torch.cuda.is_available())
+"""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One line of the examination; a `bad` one means that the study cannot run here."""
@@ -37,7 +45,10 @@ def examine(root: Path, quiet: bool = False) -> int:
     findings = list(findings_of(root))
     for finding in findings:
         if finding.grade != "good" or not quiet:
-            console.print(f"{ {'good': '[green]ok  [/]', 'note': '[yellow]note[/]', 'bad': '[red]bad [/]'}[finding.grade]} ", end="")
+            console.print(
+                f"{ {'good': '[green]ok  [/]', 'note': '[yellow]note[/]', 'bad': '[red]bad [/]'}[finding.grade] } ",
+                end="",
+            )
             console.print(finding.text, markup=False, soft_wrap=True)
     return int(any(finding.grade == "bad" for finding in findings))
 
@@ -46,7 +57,9 @@ def findings_of(root: Path) -> Iterator[Finding]:
     study: Study | None = None
     try:
         study = load(root / "params.yaml")
-        yield Finding("good", f"params.yaml: study {study.study}, {len(study.variants)} variants x {len(study.seeds)} seeds")
+        yield Finding(
+            "good", f"params.yaml: study {study.study}, {len(study.variants)} variants x {len(study.seeds)} seeds"
+        )
     except UserError as error:
         yield Finding("bad", str(error))
     yield from _python_and_pins(root)
@@ -66,7 +79,8 @@ def _python_and_pins(root: Path) -> Iterator[Finding]:
     if wrong:
         yield Finding("note", f"not as pinned, results may differ: {', '.join(wrong)}")
     else:
-        yield Finding("good", f"all pins installed: torch {_version('torch')}, mmdet {_version('onedl-mmdetection')}, dvc {_version('dvc')}, mlflow {_version('mlflow')}")
+        main = ", ".join(f"{name} {_version(name)}" for name in ("torch", "onedl-mmdetection", "dvc", "mlflow"))
+        yield Finding("good", f"all pins installed: {main}")
 
 
 def _version(name: str) -> str:
@@ -78,21 +92,27 @@ def _version(name: str) -> str:
 
 def _operators(study: Study | None) -> Iterator[Finding]:
     """Each check imports in a process of its own: a broken extension must not take the doctor down."""
-    probe = "from mmcv.ops import nms, RoIAlign, get_compiling_cuda_version as c; import torch; print(c()); print(torch.cuda.is_available())"
-    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    result = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=False)
     if result.returncode:
         last = (result.stderr.strip().splitlines() or ["unknown"])[-1]
         yield Finding("bad", f"MMCV's operators do not load ({last}); remove .venv and run `make setup`")
         return
-    compiled, sees_gpu = result.stdout.split()[-2:] if "not available" not in result.stdout else ("none", result.stdout.split()[-1])
+    compiled, sees_gpu = (
+        result.stdout.split()[-2:] if "not available" not in result.stdout else ("none", result.stdout.split()[-1])
+    )
     yield Finding("good", "MMCV's operators load")
     wanted = study is not None and study.train.device == "cuda"
     if sees_gpu == "True" and compiled == "none":
-        yield Finding("bad" if wanted else "note", f"torch sees a GPU but MMCV's operators were built without CUDA: {GPU_WAYS}")
+        yield Finding(
+            "bad" if wanted else "note", f"torch sees a GPU but MMCV's operators were built without CUDA: {GPU_WAYS}"
+        )
     elif sees_gpu == "True":
         yield Finding("good", f"GPU seen; operators built with CUDA {compiled}")
     elif wanted:
-        yield Finding("bad", f"train.device is cuda and torch sees no GPU here; on a machine with an NVIDIA GPU, {GPU_WAYS}; or set train.device: cpu")
+        blind = (
+            "train.device is cuda and torch sees no GPU here; set train.device: cpu, or on a machine with an NVIDIA GPU"
+        )
+        yield Finding("bad", f"{blind}, {GPU_WAYS}")
 
 
 def _machine(root: Path, study: Study | None) -> Iterator[Finding]:
@@ -106,10 +126,14 @@ def _machine(root: Path, study: Study | None) -> Iterator[Finding]:
         yield Finding("note", f"train.threads is {study.train.threads} and this machine has {cores} cores")
     else:
         yield Finding("good", f"{cores} cores")
-    tools: dict[str, Callable[[], str | None]] = {"git": lambda: shutil.which("git"), "dvc": lambda: shutil.which("dvc")}
+    tools: dict[str, Callable[[], str | None]] = {
+        "git": lambda: shutil.which("git"),
+        "dvc": lambda: shutil.which("dvc"),
+    }
     for tool, find in tools.items():
         if not find():
-            yield Finding("bad" if tool == "dvc" else "note", f"{tool} is not on the PATH; activate .venv (`. .venv/bin/activate`) or use make")
+            hint = f"{tool} is not on the PATH; `. .venv/bin/activate` first, or use make"
+            yield Finding("bad" if tool == "dvc" else "note", hint)
 
 
 def needs(study: Study) -> tuple[float, float]:

@@ -48,7 +48,11 @@ def _what_counts(plan: Mapping[str, Any]) -> dict[str, Any]:
 def _without_places(value: Any) -> Any:
     """Drop where images and weights lie: the manifest and the weights have digests of their content."""
     if isinstance(value, Mapping):
-        return {k: _without_places(v) for k, v in value.items() if k not in ("data_prefix", "checkpoint") or isinstance(v, Mapping) and "type" in v}
+        return {
+            k: _without_places(v)
+            for k, v in value.items()
+            if k not in ("data_prefix", "checkpoint") or (isinstance(v, Mapping) and "type" in v)
+        }
     return [_without_places(item) for item in value] if isinstance(value, list | tuple) else value
 
 
@@ -103,7 +107,10 @@ def code_digests(modules: Iterable[str]) -> dict[str, str]:
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node) is not None:
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
             node.body = node.body[1:] or [ast.Pass()]
     return tree
 
@@ -121,7 +128,13 @@ def _project_imports(tree: ast.Module) -> list[str]:
     return [name for name in found if _exists(name) and name not in NOT_TRAINED]
 
 
-NOT_TRAINED = {"pipeline", "pipeline.study", "pipeline.files", "pipeline.progress", "pipeline.detector.history"}  # words and files, no arithmetic
+NOT_TRAINED = {
+    "pipeline",
+    "pipeline.study",
+    "pipeline.files",
+    "pipeline.progress",
+    "pipeline.detector.history",
+}  # words and files, no arithmetic
 
 
 def _candidates(module: str) -> list[Path]:

@@ -76,8 +76,8 @@ def train(variant: str, seed: int) -> None:
     identity = cells_run.run(plan, seed)
     if Fingerprints().of(variant, seed) != identity:
         raise UserError(
-            f"{PLANS / variant}.json or {MANIFEST} changed while {variant} seed {seed} trained; what was trained is kept "
-            f"in {cells.scratch(identity)}, `dvc repro` trains the new plan"
+            f"{PLANS / variant}.json or {MANIFEST} changed while {variant} seed {seed} trained; what was trained is "
+            f"kept in {cells.scratch(identity)}, `dvc repro` trains the new plan"
         )
     cells.collect(Cell(variant, seed), identity)
 
@@ -116,20 +116,25 @@ def evaluate() -> None:
     manifest = read_json(MANIFEST)
     split = manifest["report_split"]
     record = study_record.cells(study)
-    runs: dict[str, dict[int, Any]] = {name: {} for name in study.variants}
+    runs: dict[str, dict[int, Path]] = {name: {} for name in study.variants}
     for entry in record:
         if entry["state"] == "done":
             folder = cells.collected(Cell(entry["variant"], entry["seed"]))
-            runs[entry["variant"]][entry["seed"]] = read_json(folder / "predictions.json.gz")
+            runs[entry["variant"]][entry["seed"]] = folder / "predictions.json.gz"
+    again = study_record.repeats(study)
+    repeats = {seed: path for name in again for seed, path in runs.pop(name).items()}
     result = evaluation.evaluate(
-        read_json(COCO / manifest["splits"][split]["annotations"]),
+        COCO / manifest["splits"][split]["annotations"],
         runs,
         baseline=study.evaluation.baseline,
         expected_seeds=study.seeds,
-        settings=study.evaluation.model_dump(include={"resamples", "seed", "equivalence", "alpha", "pairing"}),
+        settings=evaluation.Settings(
+            **study.evaluation.model_dump(include={"resamples", "seed", "equivalence", "alpha", "pairing"})
+        ),
         split=split,
-        contracts={name: study_record.contract(read_plan(name)) for name in study.variants},
+        contracts={name: study_record.contract(read_plan(name)) for name in runs},
         chosen_on_split=False,  # the last epoch's checkpoint is the one reported, always
+        repeats=repeats,
         progress=lambda done, total: show("resampling", done, total),
     )
     part = EVALUATION.with_name(".evaluation.part")
@@ -137,8 +142,8 @@ def evaluate() -> None:
     study_record.write(part, study, record, result, manifest)
     shutil.rmtree(EVALUATION, ignore_errors=True)
     part.replace(EVALUATION)
-    for refusal in result.comparison["refusals"]:
-        say(f"note: {refusal['text']}")
+    for refusal in result.comparison.refusals:
+        say(f"note: {refusal.text}")
 
 
 def report(compare: Path | None = None) -> None:

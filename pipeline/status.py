@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +13,12 @@ from pipeline.cells import Standing, standings
 from pipeline.progress import duration
 from pipeline.study import load
 
-MARK = {"done": "[green]done[/]", "running": "[cyan]running[/]", "failed": "[red]failed[/]", "interrupted": "[yellow]interrupted[/]"}
+MARK = {
+    "done": "[green]done[/]",
+    "running": "[cyan]running[/]",
+    "failed": "[red]failed[/]",
+    "interrupted": "[yellow]interrupted[/]",
+}
 WIDEST = 12  # seeds beyond which a row counts its cells instead of naming each
 
 
@@ -23,11 +29,13 @@ def show(root: Path) -> None:
     by_variant: dict[str, list[Standing]] = {name: [] for name in study.variants}
     for standing in cells:
         by_variant[standing.cell.variant].append(standing)
-    counts = Counter(standing.state for standing in cells)
+    counts: Counter[str] = Counter(standing.state for standing in cells)
     wide = len(study.seeds) > WIDEST
-    table = Table("variant", *(["cells"] if wide else [f"seed {seed}" for seed in study.seeds]), title=f"study {study.study}")
+    table = Table(
+        "variant", *(["cells"] if wide else [f"seed {seed}" for seed in study.seeds]), title=f"study {study.study}"
+    )
     for name, row in by_variant.items():
-        table.add_row(name, *([_count(Counter(s.state for s in row))] if wide else [_cell(s) for s in row]))
+        table.add_row(name, *([_count(Counter[str](s.state for s in row))] if wide else [_cell(s) for s in row]))
     console = Console()
     console.print(table)
     for standing in cells:
@@ -41,11 +49,15 @@ def _cell(standing: Standing) -> str:
     return f"{word}, {standing.detail}" if standing.state in ("running", "interrupted") else word
 
 
-def _count(counts: Counter[str]) -> str:
+def _count(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{n} {state}" for state, n in counts.items())
 
 
 def _left(cells: list[Standing]) -> str:
     done = [s.seconds for s in cells if s.state == "done" and s.seconds is not None]
     to_go = sum(s.state != "done" for s in cells)
-    return f"; about {duration(sum(done) / len(done) * to_go)} of training left, one cell at a time" if done and to_go else ""
+    return (
+        f"; about {duration(sum(done) / len(done) * to_go)} of training left, one cell at a time"
+        if done and to_go
+        else ""
+    )

@@ -20,6 +20,7 @@ from pipeline.files import digest, file_sha256, read_json, write_json, write_tex
 from pipeline.plan import PLANS, Fingerprints
 from pipeline.study import Cell, Study
 
+COCO = Path("data/coco")
 ARTICLE = Path("data/reference/article.csv")
 ARTICLE_CLASSES = {"red_tl", "arr_s", "arr_l", "no_driving_mark_allsort", "no_parking_mark"}
 THUMBNAIL = 640  # pixels, the longer side of an example's picture
@@ -44,6 +45,16 @@ def cells(study: Study) -> list[dict[str, Any]]:
             run = None
         record.append({"variant": cell.variant, "seed": cell.seed, "state": state, "reason": reason, "run": run})
     return record
+
+
+def repeats(study: Study) -> list[str]:
+    """The A/A variants: the baseline trained again. They measure noise and compete with nobody."""
+    baseline = study.variants[study.evaluation.baseline]
+    return [
+        name
+        for name, variant in study.variants.items()
+        if name != study.evaluation.baseline and variant.model_copy(update={"repeat": baseline.repeat}) == baseline
+    ]
 
 
 def flatten(value: Any, path: str = "") -> dict[str, Any]:
@@ -98,21 +109,20 @@ def write(
 ) -> None:
     """data/evaluation, whole: the evaluation's results and everything the later stages read besides."""
     folder.mkdir(parents=True)
-    _write_csv(folder / "metrics.csv", ("variant", "seed", "metric", "value"), result.metrics)
-    write_json(folder / "comparison.json", result.comparison)
+    columns = ("variant", "seed", "metric", "value")
+    _write_csv(folder / "metrics.csv", columns, ([row[key] for key in columns] for row in result.metrics))
+    write_json(folder / "comparison.json", result.comparison.to_dict())
     for name in ("curves", "errors", "boxes"):
         write_json(folder / f"{name}.json", getattr(result, name))
     write_json(folder / "cells.json", list(record))
-    _write_csv(folder / "history.csv", ("variant", "seed", "epoch", "step", "time", "metric", "value"), _histories(record))
-    shutil.copyfile(standing_coco() / "card.json", folder / "card.json")
+    _write_csv(
+        folder / "history.csv", ("variant", "seed", "epoch", "step", "time", "metric", "value"), _histories(record)
+    )
+    shutil.copyfile(COCO / "card.json", folder / "card.json")
     shutil.copyfile("data/cost.json", folder / "cost.json")
     images = Path(manifest["splits"][manifest["report_split"]]["images"])
     write_json(folder / "examples.json", [_with_picture(example, images, folder) for example in result.examples])
     write_json(folder / "study.json", describe(study, record, manifest))
-
-
-def standing_coco() -> Path:
-    return Path("data/coco")
 
 
 def _histories(record: Sequence[Mapping[str, Any]]) -> Iterable[tuple[Any, ...]]:
@@ -169,12 +179,16 @@ def describe(study: Study, record: Sequence[Mapping[str, Any]], manifest: Mappin
         "command": "dvc repro",
         "demo": study.dataset.source == "roadmarks",
         "article": _article(manifest["classes"]),
-        "wall_clock_seconds": max(run["finished"] for run in runs) - min(run["started"] for run in runs) if runs else None,
+        "wall_clock_seconds": max(run["finished"] for run in runs) - min(run["started"] for run in runs)
+        if runs
+        else None,
         "device_hours": sum((run["seconds"] + run["predict_seconds"]) * run["world_size"] for run in runs) / 3600,
     }
 
 
-def _variant(study: Study, name: str, plan: Mapping[str, Any], baseline: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _variant(
+    study: Study, name: str, plan: Mapping[str, Any], baseline: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     variant = study.variants[name]
     modules = [
         {
@@ -199,7 +213,9 @@ def _variant(study: Study, name: str, plan: Mapping[str, Any], baseline: Mapping
 def _git() -> dict[str, Any]:
     """The revision that made the study, and whether its files differed from it."""
     try:
-        revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        revision = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
         # dvc.lock changes with every stage and the reports are made after this
         changed = subprocess.run(
             ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock", ":!reports"],
@@ -214,10 +230,8 @@ def _article(classes: Sequence[str]) -> dict[str, Any] | None:
     """The article's published numbers, where the classes are the article's."""
     if not set(classes) >= ARTICLE_CLASSES:
         return None
-    from pipeline.evaluation import article_claim
+    from pipeline.evaluation import article_outcome
 
     with ARTICLE.open(newline="", encoding="utf-8") as file:
         rows = [{**row, "value": float(row["value"])} for row in csv.DictReader(file)]
-    return {"applies": True, "rows": rows, "sentence": article_claim(rows).text}
-
-
+    return {"applies": True, "rows": rows, "sentence": article_outcome(rows).text}

@@ -52,7 +52,11 @@ def _base(name: str) -> Any:
         near = sorted(p.stem for p in path.parent.glob("*.py")) if path.parent.is_dir() and path.parent != root else []
         raise UserError(
             f"detector.config: MMDetection has no config {name!r}; allowed: "
-            + (", ".join(near[:8]) + " ..." if near else "a path below its configs folder, e.g. retinanet/retinanet_r50_fpn_1x_coco")
+            + (
+                ", ".join(near[:8]) + " ..."
+                if near
+                else "a path below its configs folder, e.g. retinanet/retinanet_r50_fpn_1x_coco"
+            )
         )
     with contextlib.redirect_stdout(io.StringIO()):
         cfg = Config.fromfile(str(path))
@@ -86,7 +90,7 @@ def _narrow(node: Any) -> None:
     for key, value in list(node.items()):
         if key in WIDTH_KEYS and isinstance(value, int):
             node[key] = NARROW.get(value, value)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
             _narrow(value)
             if value.get("type") == "AnchorGenerator" and list(value.get("scales") or []) == [8]:
                 value["scales"] = [4]  # a thin detector is for small images
@@ -141,12 +145,13 @@ def _data(cfg: Any, train: Train, manifest: Mapping[str, Any]) -> None:
         )
 
     def evaluator(split: str) -> dict[str, Any]:
-        return dict(type="CocoMetric", ann_file=str(MANIFEST.parent / manifest["splits"][split]["annotations"]), metric="bbox")
+        return dict(
+            type="CocoMetric", ann_file=str(MANIFEST.parent / manifest["splits"][split]["annotations"]), metric="bbox"
+        )
 
-    cfg.train_dataloader = loader(
-        dataset("train", filter_cfg=dict(filter_empty_gt=True, min_size=1), pipeline=[*load, resize, flip, dict(type="PackDetInputs")]),
-        train.batch_size, True, batch_sampler=dict(type="AspectRatioBatchSampler"),
-    )  # fmt: skip
+    training = [*load, resize, flip, dict(type="PackDetInputs")]
+    shown = dataset("train", filter_cfg=dict(filter_empty_gt=True, min_size=1), pipeline=training)
+    cfg.train_dataloader = loader(shown, train.batch_size, True, batch_sampler=dict(type="AspectRatioBatchSampler"))
     testing = [load[0], resize, load[1], pack]
     report = manifest["report_split"]
     cfg.val_dataloader = loader(dataset("val", test_mode=True, pipeline=testing), 1, False, drop_last=False)
@@ -174,7 +179,14 @@ def _schedule(cfg: Any, train: Train) -> None:
     decay = (
         dict(type="MultiStepLR", begin=0, end=train.epochs, by_epoch=True, milestones=list(train.milestones), gamma=0.1)
         if train.milestones
-        else dict(type="CosineAnnealingLR", begin=0, end=train.epochs, T_max=train.epochs, by_epoch=True, convert_to_iter_based=True)
+        else dict(
+            type="CosineAnnealingLR",
+            begin=0,
+            end=train.epochs,
+            T_max=train.epochs,
+            by_epoch=True,
+            convert_to_iter_based=True,
+        )
     )
     warmup = dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=train.warmup_iters)
     cfg.param_scheduler = [warmup, decay] if train.warmup_iters else [decay]
@@ -209,7 +221,9 @@ def _attention(model: Any, variant: Variant) -> None:
         if not chosen:
             continue
         if not isinstance(model.get(part), Mapping):
-            raise UserError(f"place {chosen[0]['place']!r}: the detector has no single {part}; allowed: another place or detector")
+            raise UserError(
+                f"place {chosen[0]['place']!r}: the detector has no single {part}; allowed: another place or detector"
+            )
         module = model[part]
         model[part] = dict(module, type="WithAttention", module=module["type"], attention=chosen)
 
@@ -220,14 +234,24 @@ def _override(cfg: Any, key: str, value: Any, source: str) -> None:
     for depth, part in enumerate(path):
         if isinstance(node, list) and part.isdigit() and int(part) < len(node):
             node = node[int(part)]
-        elif isinstance(node, Mapping | type(cfg)) and part in node:
+        elif _has_keys(node) and part in node:
             node = node[part]
         else:
-            keys = ", ".join(map(str, node)) if isinstance(node, Mapping | type(cfg)) else f"0 to {len(node) - 1}" if isinstance(node, list) else "nothing"
-            raise UserError(f"{source} overrides: {key!r}: nothing at {'.'.join(path[: depth + 1])!r}; allowed there: {keys}")
+            where = f"nothing at {'.'.join(path[: depth + 1])!r}"
+            raise UserError(f"{source} overrides: {key!r}: {where}; allowed there: {_keys(node)}")
     if isinstance(node, list) and last.isdigit() and int(last) < len(node):
         node[int(last)] = value
-    elif isinstance(node, Mapping | type(cfg)):
+    elif _has_keys(node):
         node[last] = value
     else:
-        raise UserError(f"{source} overrides: {key!r}: {'.'.join(path)!r} holds no keys")
+        raise UserError(f"{source} overrides: {key!r}: no {last!r} at {'.'.join(path)!r}; allowed there: {_keys(node)}")
+
+
+def _has_keys(node: Any) -> bool:
+    return hasattr(node, "keys")
+
+
+def _keys(node: Any) -> str:
+    if isinstance(node, list):
+        return f"0 to {len(node) - 1}"
+    return ", ".join(map(str, node.keys())) if _has_keys(node) else "nothing"

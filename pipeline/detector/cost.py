@@ -21,10 +21,13 @@ from pipeline.detector.placement import attention_modules
 from pipeline.detector.train import hardware, use_device
 
 # Views and bookkeeping move no numbers worth counting; what is left and unknown to the counter is named.
-FREE = {"view", "_unsafe_view", "reshape", "expand", "t", "transpose", "permute", "slice", "select", "unsqueeze", "squeeze", "detach",
-        "alias", "clone", "copy_", "_to_copy", "empty", "empty_like", "zeros", "ones", "full", "arange", "split", "cat", "stack", "index",
-        "index_put_", "nonzero", "lift_fresh", "new_zeros", "new_full", "new_ones", "zeros_like", "ones_like", "as_strided", "unbind",
-        "_local_scalar_dense", "contiguous", "resize_", "fill_", "zero_", "set_", "split_with_sizes", "repeat", "item", "lift"}  # fmt: skip
+FREE = {
+    "view", "_unsafe_view", "reshape", "expand", "t", "transpose", "permute", "slice", "select", "unsqueeze", "squeeze",
+    "detach", "alias", "clone", "copy_", "_to_copy", "empty", "empty_like", "zeros", "zeros_like", "ones", "ones_like",
+    "full", "arange", "split", "split_with_sizes", "cat", "stack", "index", "index_put_", "nonzero", "lift",
+    "lift_fresh", "new_zeros", "new_full", "new_ones", "as_strided", "unbind", "_local_scalar_dense", "contiguous",
+    "resize_", "fill_", "zero_", "set_", "repeat", "item",
+}  # fmt: skip
 
 
 def measure(
@@ -76,7 +79,13 @@ def _batch(image_size: tuple[int, int], device: torch.device) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
     image = torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=generator)
     sample = DetDataSample(
-        metainfo=dict(img_shape=(height, width), ori_shape=(height, width), scale_factor=(1.0, 1.0), batch_input_shape=(height, width), pad_shape=(height, width))
+        metainfo=dict(
+            img_shape=(height, width),
+            ori_shape=(height, width),
+            scale_factor=(1.0, 1.0),
+            batch_input_shape=(height, width),
+            pad_shape=(height, width),
+        )
     )
     return {"inputs": [image.to(device)], "data_samples": [sample]}
 

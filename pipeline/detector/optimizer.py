@@ -23,7 +23,7 @@ class SparesGates(DefaultOptimWrapperConstructor):
 
     def __call__(self, model: nn.Module) -> Any:
         wrapper = super().__call__(model)
-        bare = model.module if is_model_wrapper(model) else model
+        bare: Any = model.module if is_model_wrapper(model) else model
         spared = {
             id(module.get_parameter(name))
             for module in attention_modules(bare).values()

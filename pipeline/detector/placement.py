@@ -90,8 +90,8 @@ def _insert_in_backbone(backbone: nn.Module, insertion: Mapping[str, Any]) -> No
             raise UserError(f"attention {insertion['name']}: no stage {stage}; allowed: 1 to {len(names)}")
         if stage <= frozen:
             raise UserError(
-                f"attention {insertion['name']}: stage {stage} is frozen (detector.frozen_stages is {frozen}), the module "
-                f"would stay as it was initialised; allowed: stages above {frozen}, or frozen_stages below {stage}"
+                f"attention {insertion['name']}: stage {stage} is frozen (detector.frozen_stages is {frozen}), so the "
+                f"module would never learn; allowed: stages above {frozen}, or frozen_stages below {stage}"
             )
         layer = getattr(backbone, names[stage - 1])
         if insertion["place"] == "after_stage":
@@ -107,7 +107,8 @@ def _insert_in_block(block: nn.Module, insertion: Mapping[str, Any]) -> None:
     place = insertion["place"]
     if place not in places:
         raise UserError(
-            f"attention {insertion['name']}: {type(block).__name__} has no place {place!r}; allowed: {', '.join(places)}, after_stage"
+            f"attention {insertion['name']}: {type(block).__name__} has no place {place!r}; "
+            f"allowed: {', '.join(places)}, after_stage, neck"
         )
     last = _last_convolution(block)
     after = last if place == "before_add" else int(place.removeprefix("after_conv"))

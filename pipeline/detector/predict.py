@@ -25,18 +25,25 @@ def predict(runner: Runner) -> list[dict[str, Any]] | None:
     for batch in loader:
         for sample in model.test_step(batch):
             instances = sample.pred_instances
-            images.append((sample.img_id, instances.bboxes.cpu().numpy(), instances.scores.cpu().numpy(), instances.labels.cpu().numpy()))
+            arrays = (getattr(instances, part).cpu().numpy() for part in ("bboxes", "scores", "labels"))
+            images.append((sample.img_id, *arrays))
     gathered = collect_results(images, len(loader.dataset), device="cpu")
     if gathered is None:
         return None
-    return [found for image in gathered for found in _coco(*image, categories)]
+    return [found for image in gathered for found in _coco(image, categories)]
 
 
-def _coco(image_id: int, boxes: Any, scores: Any, labels: Any, categories: list[int]) -> list[dict[str, Any]]:
+def _coco(image: tuple[int, Any, Any, Any], categories: list[int]) -> list[dict[str, Any]]:
+    image_id, boxes, scores, labels = image
     corner, far = boxes[:, :2], boxes[:, 2:]
     boxes = np.concatenate([corner, far - corner], axis=1)
     return [
-        {"image_id": image_id, "category_id": categories[label], "bbox": [_shortest(v) for v in box], "score": _shortest(score)}
+        {
+            "image_id": image_id,
+            "category_id": categories[label],
+            "bbox": [_shortest(v) for v in box],
+            "score": _shortest(score),
+        }
         for box, score, label in zip(boxes, scores, labels, strict=True)
     ]
 

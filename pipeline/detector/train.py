@@ -111,15 +111,21 @@ def hardware() -> str:
 @contextlib.contextmanager
 def _words_to(path: Path) -> Iterator[None]:
     """Send stdout and stderr of Python to the log, MMEngine's handlers included; keep the terminal for progress."""
-    with path.open("a", buffering=1, encoding="utf-8") as log:
-        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-            yield
+    with (
+        path.open("a", buffering=1, encoding="utf-8") as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
+        yield
 
 
 def _tuples(value: Any) -> Any:
     """JSON knows no tuples; MMDetection wants them where a size or a pair of scales is written."""
     if isinstance(value, Mapping):
-        return {key: tuple(item) if key in ("scale", "meta_keys", "classes") and isinstance(item, list) else _tuples(item) for key, item in value.items()}
+        return {
+            key: tuple(item) if key in ("scale", "meta_keys", "classes") and isinstance(item, list) else _tuples(item)
+            for key, item in value.items()
+        }
     return [_tuples(item) for item in value] if isinstance(value, list) else value
 
 
@@ -142,5 +148,3 @@ def _clear(folder: Path) -> None:
     for child in folder.iterdir():
         if child.is_dir():
             shutil.rmtree(child)
-
-

@@ -36,7 +36,9 @@ def fetch(source: str, sha256: str | None) -> tuple[Path, str]:
 
 def _download(url: str, sha256: str | None) -> Path:
     if not url.startswith(("http://", "https://", "file://")):
-        raise UserError(f"detector.weights: {url!r}; allowed: a path, or a URL that begins with https://, http:// or file://")
+        raise UserError(
+            f"detector.weights: {url!r}; allowed: a path, or a URL that begins with https://, http:// or file://"
+        )
     path = CACHE / f"{sha256 or 'unchecked'}-{url.rpartition('/')[2]}"
     if path.exists() and sha256:
         return path
@@ -47,7 +49,9 @@ def _download(url: str, sha256: str | None) -> Path:
             shutil.copyfileobj(response, file)
     except (urllib.error.URLError, OSError) as error:
         part.unlink(missing_ok=True)
-        raise UserError(f"detector.weights: {url} cannot be fetched ({error}); a local path works without a network") from None
+        raise UserError(
+            f"detector.weights: {url} cannot be fetched ({error}); a local path works without a network"
+        ) from None
     return part.replace(path)
 
 
@@ -66,8 +70,20 @@ def loaded(backbone: nn.Module, path: Path, sha256: str) -> dict[str, Any]:
     missing = sorted(have.keys() - given.keys() - counters)
     left_over = sorted(key for key in given.keys() - have.keys() if not key.startswith(CLASSIFIER))
     strange = [key for key in missing if not key.startswith(ours)]
-    unequal = [key for key in have.keys() & given.keys() - counters if not torch.equal(have[key], given[key].to(have[key].dtype))]
+    unequal = [
+        key
+        for key in have.keys() & given.keys() - counters
+        if not torch.equal(have[key], given[key].to(have[key].dtype))
+    ]
     for problem, keys in (("lacks", strange), ("has unknown", left_over), ("was not loaded into", sorted(unequal))):
         if keys:
-            raise UserError(f"detector.weights: {path.name} {problem} {len(keys)} keys of the backbone, e.g. {keys[0]!r}")
-    return {"file": path.name, "sha256": sha256, "loaded": len(have.keys() & given.keys()), "missing": missing, "unexpected": left_over}
+            raise UserError(
+                f"detector.weights: {path.name} {problem} {len(keys)} keys of the backbone, e.g. {keys[0]!r}"
+            )
+    return {
+        "file": path.name,
+        "sha256": sha256,
+        "loaded": len(have.keys() & given.keys()),
+        "missing": missing,
+        "unexpected": left_over,
+    }
