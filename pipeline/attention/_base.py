@@ -50,7 +50,7 @@ class _Constructor(type):
         """The options with the defaults of their form, or an error that lists what there is."""
         if cls.forms:
             form = options.get("form", next(iter(cls.forms)))
-            if form not in cls.forms:
+            if form not in list(cls.forms):
                 raise UserError(f"option `form` is {form!r}; allowed: {', '.join(cls.forms)}")
             defaults = {"form": form, **cls.forms[form]}
         else:
@@ -58,14 +58,18 @@ class _Constructor(type):
             if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
                 return options
             defaults = {parameter.name: parameter.default for parameter in parameters}
-        unknown = next((key for key in options if key not in defaults), None)
-        if unknown is not None:
-            known = [
-                f"{key}={'required' if value is inspect.Parameter.empty else value}"
-                for key, value in {**defaults, "init": INITS[0]}.items()
-            ]
-            raise UserError(f"unknown option `{unknown}`; allowed: {', '.join(known)}")
-        return {**(defaults if cls.forms else {}), **options}
+        known = ", ".join(
+            f"{key} (required)" if value is inspect.Parameter.empty else f"{key}={value}"
+            for key, value in {**defaults, "init": INITS[0]}.items()
+        )
+        for key in options:
+            if key not in defaults:
+                raise UserError(f"unknown option `{key}`; allowed: {known}")
+        complete = {**defaults, **options}
+        for key, value in complete.items():
+            if value is inspect.Parameter.empty:
+                raise UserError(f"option `{key}` is missing; allowed: {known}")
+        return complete
 
 
 class Attention(nn.Module, metaclass=_Constructor):

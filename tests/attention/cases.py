@@ -1,0 +1,60 @@
+"""The published forms, small enough to differentiate in float64, and a way to give a module arbitrary weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from pipeline.attention import build
+
+# id: module, channels, options. Every module and form, with the switches that change a formula.
+CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
+    "se": ("se", 32, {}),
+    "se-bias": ("se", 32, {"bias": True}),
+    "se-article": ("se", 20, {"form": "article", "reduction": 4}),
+    "cbam": ("cbam", 32, {}),
+    "cbam-article": ("cbam", 32, {"form": "article", "kernel_size": 5}),
+    "bam": ("bam", 32, {}),
+    "bam-official": ("bam", 32, {"form": "official"}),
+    "bam-article": ("bam", 32, {"form": "article"}),
+    "eca": ("eca", 128, {}),
+    "eca-article": ("eca", 32, {"form": "article"}),
+    "shuffle": ("shuffle", 32, {"groups": 4}),
+    "shuffle-odd": ("shuffle", 18, {"groups": 3}),
+    "shuffle-article": ("shuffle", 32, {"form": "article"}),
+    "polarized-parallel": ("polarized", 16, {}),
+    "polarized-sequential": ("polarized", 16, {"mode": "sequential"}),
+    "polarized-article": ("polarized", 16, {"form": "article"}),
+    "polarized-official-parallel": ("polarized", 16, {"form": "official"}),
+    "polarized-official-sequential": ("polarized", 16, {"form": "official", "mode": "sequential"}),
+    "sge": ("sge", 64, {}),
+    "sge-article": ("sge", 32, {"form": "article"}),
+    "coordinate": ("coordinate", 32, {}),
+    "coordinate-article": ("coordinate", 32, {"form": "article", "reduction": 2}),
+    "gam": ("gam", 16, {}),
+    "gam-grouped": ("gam", 32, {"groups": 4}),
+    "gam-article": ("gam", 16, {"form": "article"}),
+}
+
+
+def arbitrary(case: str, **more: Any) -> Any:
+    """The module of a case in float64, with weights and running statistics that no formula can ignore."""
+    name, channels, options = CASES[case]
+    module = build(name, channels, **{**options, **more}).double()
+    draws = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.normal_(0, 0.5, generator=draws)
+        for name, buffer in module.named_buffers():
+            if name.endswith("running_mean"):
+                buffer.normal_(0, 0.5, generator=draws)
+            elif name.endswith("running_var"):
+                buffer.uniform_(0.5, 2, generator=draws)
+    return module
+
+
+def image(channels: int, height: int, width: int, batch: int = 3) -> torch.Tensor:
+    """A map in float64 whose mean is not zero."""
+    draws = torch.Generator().manual_seed(2)
+    return torch.randn(batch, channels, height, width, dtype=torch.float64, generator=draws) + 0.3

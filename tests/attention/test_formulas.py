@@ -1,0 +1,100 @@
+"""Every module and form against its formula, in float64: output, every gradient, parameters, running statistics."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pipeline.attention import build
+from tests.attention import formulas
+from tests.attention.cases import CASES, arbitrary, image
+
+
+@pytest.mark.parametrize("size", [(6, 6), (5, 9), (13, 1)], ids=str)
+@pytest.mark.parametrize("train", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("case", CASES)
+def test_output_and_every_gradient(case: str, train: bool, size: tuple[int, int]) -> None:
+    name, channels, options = CASES[case]
+    module = arbitrary(case).train(train)
+    x = image(channels, *size).requires_grad_()
+    wanted = getattr(formulas, name)(module, x, **options)
+    seed = torch.randn(wanted.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    inputs = [x, *module.parameters()]
+    slopes = torch.autograd.grad(wanted, inputs, seed, allow_unused=True)
+    y = module(x)
+    torch.testing.assert_close(y, wanted, rtol=1e-9, atol=1e-9)
+    for found, slope in zip(torch.autograd.grad(y, inputs, seed), slopes, strict=True):
+        torch.testing.assert_close(found, slope, rtol=1e-7, atol=1e-8)
+
+
+H = {64: 4, 256: 16, 2048: 128}  # C / 16
+COUNTS = [
+    ("se", {}, lambda c, h: 2 * c * h),
+    ("se", {"bias": True}, lambda c, h: 2 * c * h + h + c),
+    ("cbam", {}, lambda c, h: 2 * c * h + h + c + 100),
+    ("cbam", {"form": "article"}, lambda c, h: 2 * c * h + 2 * 49**2 + 1),
+    ("cbam", {"form": "article", "kernel_size": 7}, lambda c, h: 2 * c * h + 2 * 7**2 + 1),
+    ("bam", {}, lambda c, h: 3 * c * h + c + 18 * h**2 + 13 * h + 1),
+    ("bam", {"form": "official"}, lambda c, h: 3 * c * h + c + 18 * h**2 + 13 * h + 1),
+    ("bam", {"form": "article"}, lambda c, h: 3 * c * h + c + 29 * h**2 + 22 * h + 1),
+    ("eca", {}, lambda c, h: {64: 3, 256: 5, 2048: 7}[c]),
+    ("eca", {"form": "article"}, lambda c, h: 4),
+    ("shuffle", {}, lambda c, h: 3 * c // 64),
+    ("shuffle", {"form": "article"}, lambda c, h: 3 * c // 8),
+    ("polarized", {}, lambda c, h: 2 * c**2 + 11 * c // 2 + 1),
+    ("polarized", {"mode": "sequential"}, lambda c, h: 2 * c**2 + 11 * c // 2 + 1),
+    ("polarized", {"form": "official"}, lambda c, h: 2 * c**2 + c),
+    ("polarized", {"form": "official", "mode": "sequential"}, lambda c, h: (27 * c**2 + 38 * c) // 16),
+    ("sge", {}, lambda c, h: 2 * 64),
+    ("sge", {"form": "article"}, lambda c, h: 2 * 8),
+    ("coordinate", {}, lambda c, h: (3 * c + 3) * max(8, c // 32) + 2 * c),
+    ("gam", {}, lambda c, h: 25 * c**2 + 5 * c),
+    ("gam", {"groups": 4}, lambda c, h: 53 * c**2 // 8 + 5 * c),
+]
+
+
+@pytest.mark.parametrize("channels", H)
+@pytest.mark.parametrize(("name", "options", "count"), COUNTS)
+def test_parameter_count(name: str, options: dict, count: object, channels: int) -> None:
+    if name == "shuffle" and not options and channels == 64:
+        pytest.skip("64 groups of two halves need 128 channels")
+    with torch.device("meta"):
+        module = build(name, channels, **options)
+    assert sum(p.numel() for p in module.parameters()) == count(channels, H[channels])
+
+
+def test_parameter_counts_of_the_papers() -> None:
+    """Whole networks: CBAM-ResNet-50 and BAM-ResNet-50 of PytorchInsight's table, ECA's +86."""
+    with torch.device("meta"):
+        added = {
+            name: sum(p.numel() for c, blocks in places for p in build(name, c).parameters() for _ in range(blocks))
+            for name, places in {
+                "cbam": [(256, 3), (512, 4), (1024, 6), (2048, 3)],
+                "eca": [(256, 3), (512, 4), (1024, 6), (2048, 3)],
+                "bam": [(256, 1), (512, 1), (1024, 1)],
+            }.items()
+        }
+    assert added["eca"] == 86
+    assert added["bam"] == 358_067
+    assert round(added["cbam"] / 1e6, 2) == 2.53  # 28.09 - 25.56
+
+
+@pytest.mark.parametrize("case", ["cbam", "bam", "coordinate", "gam"])
+def test_running_statistics_are_those_of_torch(case: str) -> None:
+    module = arbitrary(case)
+    norm = module.norm if case in ("cbam", "coordinate") else module.spatial[1]
+    seen: list[torch.Tensor] = []
+    norm.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    before, var = norm.running_mean.clone(), norm.running_var.clone()
+    module(image(CASES[case][1], 5, 4))
+    values = seen[0].transpose(0, 1).flatten(1)
+    share = 0.01 if case == "cbam" else 0.1
+    torch.testing.assert_close(norm.running_mean, (1 - share) * before + share * values.mean(1))
+    torch.testing.assert_close(norm.running_var, (1 - share) * var + share * values.var(1))
+
+
+def test_shuffle_is_the_authors_permutation() -> None:
+    """Eight channels in two halves come out as 0 4 1 5 2 6 3 7, all scaled by sigmoid(1) at the start."""
+    x = torch.arange(1.0, 9.0).view(1, 8, 1, 1).expand(1, 8, 2, 2)
+    y = build("shuffle", 8, groups=2)(x)
+    assert (y[0, :, 0, 0] / torch.sigmoid(torch.tensor(1.0))).round().tolist() == [1, 5, 2, 6, 3, 7, 4, 8]
