@@ -33,7 +33,7 @@ def hash_images(splits: Sequence[Split]) -> dict[Path, str]:
     hashes: dict[Path, str] = {}
     problems = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = pool.map(_inspect, (path for _, _, path in jobs), chunksize=1)
+        results = pool.map(_inspect, (path for _, _, path in jobs))
         for (split, image, path), (digest, size, problem) in track(
             zip(jobs, results, strict=True), "images", total=len(jobs), transient=True, disable=len(jobs) < 1000
         ):
