@@ -1,0 +1,82 @@
+"""Plans and fingerprints: what changes them, and what must not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline import plan
+from pipeline.files import write_json
+from pipeline.study import UserError, load
+from tests.conftest import ROOT
+
+CONFIG = {"model": {"backbone": {"depth": 50}}, "train_dataloader": {"dataset": {"data_prefix": {"img": "a/"}}}}
+
+
+def made(variant: str = "baseline", config: dict[str, object] = CONFIG, **weights: str) -> dict[str, object]:
+    return plan.make(load(ROOT / "params.yaml"), variant, config, weights or None)
+
+
+def test_a_plan_is_the_same_twice_and_its_digest_ignores_the_name_and_places_on_disk() -> None:
+    assert made() == made()
+    moved = {**CONFIG, "train_dataloader": {"dataset": {"data_prefix": {"img": "/elsewhere"}}}}
+    assert made(config=moved)["digest"] == made()["digest"]
+    here, there = made(source="a.pth", sha256="1" * 64), made(source="https://b/a.pth", sha256="1" * 64)
+    assert here["digest"] == there["digest"] != made()["digest"]
+    assert made(source="a.pth", sha256="2" * 64)["digest"] != here["digest"]
+
+
+def test_a_plan_changes_with_the_config_and_with_the_attention_in_use() -> None:
+    deeper = {**CONFIG, "model": {"backbone": {"depth": 101}}}
+    assert len({made()["digest"], made(config=deeper)["digest"], made("se")["digest"], made("cbam")["digest"]}) == 4
+
+
+def test_code_in_a_plan_is_what_its_training_runs() -> None:
+    baseline, se = set(made()["code"]), set(made("se")["code"])  # type: ignore[call-overload]
+    assert "pipeline/attention/se.py" in se - baseline
+    assert "pipeline/attention/cbam.py" not in se
+    training = ("train", "placement", "randomness", "predict", "optimizer", "checkpoints")
+    assert {f"pipeline/detector/{name}.py" for name in training} <= baseline
+    idle = ("pipeline/detector/config.py", "pipeline/detector/cost.py", "pipeline/study.py", "pipeline/stages.py")
+    assert baseline.isdisjoint(idle)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ("x = 1\n", "x = 1  # why\n", True),
+        ('def f():\n    """A."""\n    return 1\n', 'def f():\n    """B."""\n\n    return 1\n', True),
+        ('class A:\n    """A."""\n', "class A:\n    pass\n", True),
+        ("x = 1\n", "x = 2\n", False),
+        ("x = 'a'\n", "x = 'b'\n", False),
+    ],
+)
+def test_only_the_syntax_tree_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str, same: bool
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(plan, "ROOT", tmp_path)
+    digests = []
+    for text in (before, after):
+        (tmp_path / "some_module.py").write_text(text)
+        digests.append(plan.code_digests(["some_module"])["some_module.py"])
+    assert (digests[0] == digests[1]) is same
+
+
+def test_fingerprints_need_a_plan_and_a_manifest_and_differ_by_seed(tmp_path: Path) -> None:
+    assert plan.Fingerprints(tmp_path).of("a", 0) is None
+    write_json(tmp_path / plan.MANIFEST, {"digest": "m"})
+    assert plan.Fingerprints(tmp_path).of("a", 0) is None
+    write_json(tmp_path / plan.PLANS / "a.json", {"digest": "p"})
+    prints = plan.Fingerprints(tmp_path)
+    assert prints.of("a", 0) == plan.fingerprint("p", "m", 0)
+    assert (
+        len({prints.of("a", 0), prints.of("a", 1), plan.fingerprint("p", "n", 0), plan.fingerprint("q", "m", 0)}) == 4
+    )
+
+
+def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "LIBRARIES", ("no-such-library",))
+    with pytest.raises(UserError, match="no-such-library is not installed"):
+        plan.versions()

@@ -1,0 +1,107 @@
+"""params.yaml: what is accepted, and that each mistake is one line naming key, value and what is allowed."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline import presets
+from pipeline.study import Cell, Insertion, UserError, load
+from tests.conftest import ROOT, TINY
+
+
+def written(folder: Path, data: Any) -> Path:
+    path = folder / "params.yaml"
+    with path.open("w") as file:
+        YAML().dump(data, file)
+    return path
+
+
+def changed(**edits: Any) -> dict[str, Any]:
+    """The tiny study with dotted keys set, e.g. train__lr=0.1."""
+    data = copy.deepcopy(TINY)
+    for key, value in edits.items():
+        node = data
+        *path, last = key.split("__")
+        for part in path:
+            node = node.setdefault(part, {})
+        node[last] = value
+    return data
+
+
+def test_the_projects_own_params_load_and_are_the_demo_preset() -> None:
+    study = load(ROOT / "params.yaml")
+    assert study == load(presets.FOLDER / "demo.yaml")
+    assert len(list(study.cells())) == 33
+    assert next(study.cells()) == Cell("baseline", 0)
+
+
+def test_one_module_written_flat_and_several_as_a_list_are_the_same(tmp_path: Path) -> None:
+    flat = {"attention": "se", "options": {"reduction": 8}, "place": "after_conv2", "stages": [2, 3]}
+    listed = {"attention": [{"name": "se", "options": {"reduction": 8}, "place": "after_conv2", "stages": [2, 3]}]}
+    study = load(written(tmp_path, changed(variants__flat=flat, variants__listed=listed)))
+    assert study.variants["flat"] == study.variants["listed"]
+    assert study.variants["flat"].attention == [
+        Insertion(name="se", options={"reduction": 8}, place="after_conv2", stages=[2, 3])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        ({"train__epoch": 3}, ["train.epoch", "unknown key", "epochs"]),
+        ({"variants__se": {"atention": "se"}}, ["variants.se.atention", "unknown key", "attention", "place"]),
+        ({"dataset__pictures": 3}, ["dataset.pictures", "unknown key", "origin"]),
+        ({"tracking__registre": True}, ["tracking.registre", "allowed here: register"]),
+        ({"variants__se": {"attention": "sé"}}, ["variants.se.attention", "unknown attention", "'sé'", "cbam"]),
+        ({"variants__se": {"attention": "se", "place": "conv2"}}, ["variants.se", "'conv2'", "after_conv2"]),
+        ({"variants__se": {"attention": "se", "place": "neck", "stages": [1]}}, ["levels", "not `stages`"]),
+        ({"variants__a-b": {}}, ["'a-b'", "letters, digits and _"]),
+        ({"seeds": [0, 1, 1]}, ["seeds", "seed 1 is given twice"]),
+        ({"seeds": []}, ["seeds", "at least one"]),
+        ({"seeds": [-1]}, ["seeds.0", "-1", "greater than or equal to 0"]),
+        ({"train__lr": 0}, ["train.lr", "0", "greater than 0"]),
+        ({"train__device": "tpu"}, ["train.device", "'tpu'", "'cpu' or 'cuda'"]),
+        ({"train__precision": "bf16"}, ["train", "precision bf16 needs device: cuda"]),
+        ({"evaluation__baseline": "none"}, ["evaluation.baseline is 'none'", "allowed: baseline, se"]),
+        ({"dataset__source": "voc"}, ["dataset", "voc", "roadmarks"]),
+        ({"dataset": {"source": "coco", "images": "i", "origin": "a", "train": "t.json"}}, ["train", "val", "split"]),
+        ({"detector__weights_sha256": "0" * 64}, ["weights_sha256", "weights"]),
+        ({"detector__weights_sha256": "xyz", "detector__weights": "w.pth"}, ["detector.weights_sha256", "xyz"]),
+    ],
+)
+def test_a_mistake_is_one_clear_line(tmp_path: Path, edits: dict[str, Any], words: list[str]) -> None:
+    path = written(tmp_path, changed(**edits))
+    with pytest.raises(UserError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert message.count("\n") == 0
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("variants: {a: {}, a: {}}", ["not valid YAML", "duplicate key"]),
+        ("- 1", ["expected keys and values"]),
+        ("a: [", ["not valid YAML"]),
+    ],
+)
+def test_a_file_that_is_no_study(tmp_path: Path, text: str, words: list[str]) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        load(path)
+    for word in [str(path), *words]:
+        assert word in str(caught.value)
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="preset demo"):
+        load(tmp_path / "params.yaml")
