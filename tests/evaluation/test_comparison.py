@@ -1,0 +1,224 @@
+"""The verdict, the schema, and every row of evidence.md's table of refusals."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import pytest
+
+from pipeline.evaluation import Settings, compare, evaluate
+from pipeline.evaluation.verdicts import verdict
+from pipeline.study import UserError
+
+from .data import dataset, detections
+
+SHIFT = {"baseline": 6.0, "same": 6.0, "sharp": 1.0, "blunt": 15.0}
+GT = dataset(1, images=40, boxes=320, crowds=0.05)
+SETTINGS = Settings(resamples=150)
+
+
+@cache
+def run(variant, seed):
+    return detections(GT, 1000 * list(SHIFT).index(variant) + seed, count=500, shift=SHIFT[variant])
+
+
+def runs(seeds=(0, 1, 2), variants=tuple(SHIFT)):
+    return {variant: {seed: run(variant, seed) for seed in seeds} for variant in variants}
+
+
+def evaluated(given, seeds=(0, 1, 2), **options):
+    return evaluate(GT, given, baseline="baseline", expected_seeds=seeds, settings=SETTINGS, **options).comparison
+
+
+def kinds(comparison):
+    return {outcome.kind for outcome in comparison.refusals}
+
+
+@pytest.fixture(scope="module")
+def full():
+    return compare(GT, runs(), resamples=150)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.001, 0.02, "better"),
+        (-0.02, -0.001, "worse"),
+        (-0.004, 0.004, "equivalent"),
+        (-0.004, 0.006, "not_shown"),
+        (0.001, 0.004, "better"),
+        (-0.005, 0.005, "not_shown"),  # touching the region's edge is not inside
+        (0.0, 0.02, "not_shown"),
+    ],
+)
+def test_the_interval_decides(low, high, expected):
+    assert verdict(low, high, 0.005) == expected
+
+
+def test_finds_what_is_there(full):
+    found = {name: row.verdict for name, row in full.variants.items()}
+    assert found == {"baseline": None, "same": "not_shown", "sharp": "better", "blunt": "worse"}
+    assert full.claim == "full"
+    assert full.degrees_of_freedom == 8
+    sharp = full.variants["sharp"]
+    assert sharp.p_improve == (9, 9)
+    assert sharp.p_adjusted < 0.05 < full.variants["same"].p_adjusted
+    assert sharp.rank[0] > 0.99
+    assert full.variants["blunt"].rank[-1] > 0.99
+    assert sharp.ci_high - sharp.delta == pytest.approx(full.critical_value * sharp.se)
+    assert "sharp is better than the baseline" in sharp.sentence
+
+
+def test_interval_and_adjusted_p_agree_on_significance(full):
+    for row in full.variants.values():
+        if row.verdict is not None:
+            assert (row.p_adjusted < full.settings.alpha) == (row.ci_low > 0 or row.ci_high < 0)
+
+
+def test_equivalence_is_a_parameter():
+    assert compare(GT, runs(), resamples=100, equivalence=0.9).variants["same"].verdict == "equivalent"
+
+
+def test_the_same_call_gives_the_same_json(full):
+    again = json.dumps(compare(GT, runs(), resamples=150).to_dict(), allow_nan=False)
+    assert again == json.dumps(full.to_dict(), allow_nan=False)
+    other = compare(GT, runs(), resamples=150, seed=1)
+    assert other.variants["sharp"].delta == full.variants["sharp"].delta
+    assert other.variants["sharp"].se_images != full.variants["sharp"].se_images
+
+
+def test_json_has_the_documented_keys(full):
+    row = json.loads(json.dumps(full.to_dict()))
+    assert row["schema"] == 1
+    assert (row["primary"], row["split"], row["k"], row["images"]) == ("AP", "val", 3, 40)
+    assert (row["resamples"], row["resample_seed"], row["alpha"], row["equivalence"]) == (150, 0, 0.05, 0.005)
+    assert row["pairing"] == "none"
+    assert row["seeds"] == [0, 1, 2]
+    assert row["variants"]["sharp"]["p_improve"] == [9, 9]
+    assert set(row["variants"]["sharp"]["runs"]) == {"0", "1", "2"}
+    assert row["descriptive"]["AP_small"]["variants"]["sharp"].keys() == {
+        *("mean", "sd", "delta", "ci_low", "ci_high", "p_bh")
+    }
+    assert row["power"][0].keys() == {"seeds", "images", "effect"}
+    assert row["noise_floor"] is None
+
+
+def test_one_seed_claims_nothing():
+    found = evaluated(runs(seeds=(7,)), seeds=(7,))
+    assert found.claim == "one_seed"
+    assert "one_seed" in kinds(found)
+    assert found.seed_sd is found.minimum_detectable is found.degrees_of_freedom is None
+    assert not found.power
+    for name in ("same", "sharp", "blunt"):
+        row = found.variants[name]
+        assert row.verdict == "not_claimed"
+        assert row.p_adjusted is None
+        assert row.ci_low < row.delta < row.ci_high  # the paired image interval
+        assert row.se == row.se_images
+    assert all(cell.p_bh is None for m in found.descriptive.values() for cell in m.variants.values())
+
+
+def test_two_seeds_give_an_sd_and_no_verdict():
+    found = evaluated(runs(seeds=(0, 1)), seeds=(0, 1))
+    assert found.claim == "two_seeds"
+    assert "two_seeds" in kinds(found)
+    assert found.seed_sd > 0
+    assert {row.verdict for name, row in found.variants.items() if name != "baseline"} == {"not_claimed"}
+    assert {row.p_adjusted for row in found.variants.values()} == {None}
+
+
+def test_configs_that_differ_refuse_and_are_listed():
+    contracts = {name: {"train.epochs": 12, "train.lr": 0.02} for name in SHIFT} | {"sharp": {"train.epochs": 24}}
+    found = evaluated(runs(), contracts=contracts)
+    (outcome,) = [o for o in found.refusals if o.kind == "config_differs"]
+    assert found.claim == "refused"
+    assert outcome.details["differences"] == {"sharp": {"train.epochs": [12, 24], "train.lr": [0.02, None]}}
+    assert "train.epochs is 24, the baseline has 12" in outcome.text
+    for name in ("same", "sharp", "blunt"):
+        row = found.variants[name]
+        assert (row.verdict, row.delta, row.ci_low, row.p_adjusted) == ("not_claimed", None, None, None)
+        assert row.n == 3
+
+
+def test_equal_contracts_do_not_refuse():
+    assert evaluated(runs(), contracts={name: {"train.epochs": 12} for name in SHIFT}).claim == "full"
+
+
+@pytest.mark.parametrize("key", ["ground_truth", "images"])
+def test_another_data_set_is_an_error(key):
+    contracts = {name: {key: "abc"} for name in SHIFT} | {"sharp": {key: "xyz"}}
+    with pytest.raises(UserError, match="cannot be compared"):
+        evaluated(runs(), contracts=contracts)
+
+
+def test_detections_of_other_images_are_an_error():
+    given = runs()
+    given["same"] = {**given["same"], 1: [*run("same", 1), {**run("same", 1)[0], "image_id": 999}]}
+    with pytest.raises(UserError, match="same, seed 1 number 500: image_id 999 is not in the ground truth"):
+        evaluated(given)
+
+
+def test_a_checkpoint_chosen_on_the_split_is_told():
+    found = evaluated(runs(), chosen_on_split=True, split="val")
+    assert "chosen_on_split" in kinds(found)
+    assert found.claim == "full"
+    assert "chosen_on_split" not in kinds(evaluated(runs()))
+
+
+def test_a_missing_seed_is_listed_and_its_variant_not_compared():
+    given = runs()
+    del given["sharp"][2]
+    found = evaluated(given)
+    (outcome,) = [o for o in found.refusals if o.kind == "missing_seeds"]
+    assert outcome.details["missing"] == {"sharp": [2]}
+    row = found.variants["sharp"]
+    assert (row.n, row.verdict, row.delta, row.p_adjusted) == (2, "not_claimed", None, None)
+    assert row.mean is not None
+    assert found.degrees_of_freedom == 6  # three complete groups
+    alone = compare(GT, runs(variants=("baseline", "same", "blunt")), resamples=150)
+    assert found.variants["blunt"].ci_low == alone.variants["blunt"].ci_low
+
+
+def test_without_a_complete_baseline_nothing_is_compared():
+    given = runs()
+    del given["baseline"][0]
+    found = evaluated(given)
+    assert found.claim == "refused"
+    assert "without a complete baseline" in next(o.text for o in found.refusals if o.kind == "missing_seeds")
+    assert {row.verdict for row in found.variants.values()} == {"not_claimed"}
+
+
+def test_few_boxes_are_counted_and_not_compared(full):
+    (outcome,) = [o for o in full.refusals if o.kind == "too_few_boxes"]
+    assert outcome.details["boxes"] == {"AP/class 3": 0}
+    assert full.descriptive["AP/class 3"].too_few
+    assert full.descriptive["AP_small"].boxes >= 30
+    assert not full.descriptive["AP_small"].too_few
+    few = compare(dataset(1, images=40, boxes=25), runs(variants=("baseline", "sharp")), resamples=100)
+    cells = [cell for m in few.descriptive.values() for cell in m.variants.values()]
+    assert {m.too_few for m in few.descriptive.values()} == {True}
+    assert {cell.p_bh for cell in cells} == {cell.ci_low for cell in cells} == {None}
+
+
+def test_a_secondary_win_leaves_the_verdict_with_ap():
+    small = [a for a in GT["annotations"] if a["area"] <= 32**2 and not a["iscrowd"]]
+    given = runs(variants=("baseline", "same"))
+    given["small_only"] = {  # six of ten small boxes found exactly, of the others none
+        seed: [
+            {"image_id": a["image_id"], "category_id": a["category_id"], "bbox": a["bbox"], "score": 0.9}
+            for i, a in enumerate(small)
+            if (i + seed) % 10 < 6
+        ]
+        for seed in (0, 1, 2)
+    }
+    found = evaluated(given)
+    assert found.variants["small_only"].verdict != "better"
+    (outcome,) = [o for o in found.refusals if o.kind == "secondary_only"]
+    assert "AP_small" in outcome.details["wins"]["small_only"]
+    assert "stays with AP" in outcome.text
+
+
+def test_an_unknown_baseline_is_an_error():
+    with pytest.raises(UserError, match="baseline 'plain' is not among the runs: baseline, same"):
+        compare(GT, runs(variants=("baseline", "same")), baseline="plain")

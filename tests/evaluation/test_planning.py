@@ -1,0 +1,75 @@
+"""Planning agrees with the study at hand, and the cheapest plan is the cheapest."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pipeline.evaluation import Settings, plan_power
+from pipeline.evaluation.contrasts import contrasts
+from pipeline.evaluation.dunnett import critical_value
+from pipeline.evaluation.planning import PowerBasis, effect, power_basis, power_table
+from pipeline.study import UserError
+
+BASIS = {"variants": 9, "images": 500, "shared": 2e-5, "run": 8e-6, "seeds": 1.6e-5, "alpha": 0.05, "pairing": "none"}
+
+
+def simulated(groups=4, seeds=5, shared=0.004, run=0.002, trained=0.003, resamples=3000):
+    """AP of runs whose three sources of error are known: SDs of images by variant, images by run, and seeds."""
+    rng = np.random.default_rng(0)
+    points = rng.normal(0, math.hypot(trained, run), (groups, seeds))
+    drawn = rng.normal(0, shared, (groups, 1, resamples)) + rng.normal(0, run, (groups, seeds, resamples))
+    return points, drawn
+
+
+@pytest.mark.parametrize("pairing", ["none", "seeds"])
+def test_at_hand_it_is_the_minimum_detectable_effect(pairing):
+    points, drawn = simulated()
+    contrast = contrasts(points, drawn, pairing)
+    basis = power_basis(drawn, contrast, 500, Settings(pairing=pairing))
+    critical = critical_value(3, contrast.degrees_of_freedom, 0.05)
+    assert effect(basis, 5, 500) == pytest.approx(critical * np.sqrt((contrast.se**2).mean()))
+
+
+def test_the_three_variances_are_found_again():
+    points, drawn = simulated(groups=60, seeds=6)
+    basis = power_basis(drawn, contrasts(points, drawn), 500, Settings())
+    assert basis.shared == pytest.approx(2 * 0.004**2, rel=0.2)  # of a difference
+    assert basis.run == pytest.approx(0.002**2, rel=0.1)
+    assert basis.seeds == pytest.approx(0.003**2, rel=0.35)
+
+
+def test_more_seeds_and_more_images_show_smaller_effects():
+    table = {(r["seeds"], r["images"]): r["effect"] for r in power_table(PowerBasis(**BASIS), (3, 5, 10), (500, 2000))}
+    assert table[3, 500] > table[5, 500] > table[10, 500] > table[10, 2000]
+    assert table[3, 500] > table[3, 2000]
+
+
+def test_the_cheapest_plan_is_found_by_trying_all():
+    plan = plan_power({"power_basis": BASIS}, wanted=0.01, image_price=0.01)
+    basis = PowerBasis(**BASIS)
+    prices = [
+        10 * k + 0.01 * (images - 500)
+        for k in range(3, 30)
+        for images in range(500, 6000, 25)
+        if effect(basis, k, images) <= 0.01
+    ]
+    assert plan.cheapest["price"] == pytest.approx(min(prices), abs=0.26)
+    assert plan.cheapest["effect"] <= 0.01
+    assert effect(basis, plan.cheapest["seeds"], plan.cheapest["images"]) == plan.cheapest["effect"]
+
+
+def test_free_images_buy_fewer_seeds():
+    few = plan_power({"power_basis": BASIS}, wanted=0.01, image_price=0.0).cheapest
+    many = plan_power({"power_basis": BASIS}, wanted=0.01, image_price=1.0).cheapest
+    assert few["seeds"] < many["seeds"]
+    assert few["images"] > many["images"]
+
+
+def test_impossible_effects_and_unmeasured_seeds_are_told():
+    assert plan_power({"power_basis": BASIS}, wanted=1e-5).cheapest is None
+    assert plan_power({"power_basis": BASIS}).cheapest is None
+    with pytest.raises(UserError, match="at least two seeds"):
+        plan_power({"power_basis": None}, wanted=0.01)
