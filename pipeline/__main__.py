@@ -64,9 +64,23 @@ def report(
 
 
 @app.command()
-def track() -> None:
-    """Bring the MLflow store in line with the files."""
-    stages.track()
+def track(
+    watch: Annotated[bool, typer.Option(help="keep showing running cells until Ctrl-C")] = False,
+    interval: Annotated[float, typer.Option(help="seconds between two looks", min=0.5)] = 5.0,
+) -> None:
+    """Bring the MLflow store in line with the files, or show cells while they train."""
+    if watch:
+        stages.watch(interval)
+    else:
+        stages.track()
+
+
+@app.command()
+def power(
+    wanted: Annotated[float | None, typer.Option(help="an AP difference to plan for, e.g. 0.01")] = None,
+) -> None:
+    """From the runs at hand: which differences k seeds and V images would show."""
+    stages.power(wanted)
 
 
 @app.command()

@@ -164,6 +164,39 @@ def track() -> None:
     say(", ".join(f"{key} {value}" for key, value in receipt.items() if isinstance(value, int)))
 
 
+def watch(interval: float) -> None:
+    from pipeline import tracking
+
+    say("showing running cells in MLflow; Ctrl-C stops the showing, not the training")
+    tracking.watch(Path.cwd(), interval=interval)
+
+
+def power(wanted: float | None) -> None:
+    """The table of detectable effects, and the cheapest way to a wanted one."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from pipeline.evaluation import plan_power
+
+    path = EVALUATION / "comparison.json"
+    if not path.exists():
+        raise UserError(f"{path}: no such file; `dvc repro evaluate` writes it")
+    result = plan_power(read_json(path), wanted)
+    columns = sorted({row["images"] for row in result.table})
+    table = Table(
+        "seeds", *(f"{images:.0f} images" for images in columns), title="smallest AP difference it would show"
+    )
+    for seeds in sorted({row["seeds"] for row in result.table}):
+        effects = {row["images"]: row["effect"] for row in result.table if row["seeds"] == seeds}
+        table.add_row(f"{seeds:.0f}", *(f"{effects[images]:.4f}" if images in effects else "" for images in columns))
+    Console().print(table)
+    if wanted is not None and result.cheapest is None:
+        say(f"no number of seeds up to 100 would show {wanted} AP")
+    elif result.cheapest is not None:
+        best = result.cheapest
+        say(f"for {wanted} AP: {best['seeds']:.0f} seeds and {best['images']:.0f} images, the cheapest such study")
+
+
 def fail(error: UserError) -> None:
     """What the user sees of a mistake: the message, and nothing of Python."""
     print(f"error: {error}", file=sys.stderr, flush=True)
