@@ -95,7 +95,7 @@ def test_code_of_an_attention_retrains_its_cells_and_a_comment_none(study: Proje
     study.params()
     assert stale(study) == set()
     edit(study, "pipeline/attention/se.py", '"""', '"""A changed docstring. ')
-    edit(study, "pipeline/attention/se.py", "import", "# a comment\nimport")
+    edit(study, "pipeline/attention/se.py", "class ", "# a comment\nclass ")
     assert stale(study) == set()
     edit(study, "pipeline/attention/se.py", "class ", "ADDED = 1\n\n\nclass ")
     assert stale(study) == {"se-0", "se-1"}

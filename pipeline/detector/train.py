@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmcv.ops import get_compiling_cuda_version
 from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -21,6 +22,7 @@ from pipeline.detector import checkpoints, history, registered, weights  # noqa:
 from pipeline.detector.placement import attention_modules
 from pipeline.detector.predict import predict
 from pipeline.files import file_sha256, write_json, write_json_gz
+from pipeline.study import UserError
 
 
 def train(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) -> None:
@@ -89,12 +91,19 @@ class _Verify(history.Hook):
 
 
 def use_device(resources: Mapping[str, Any]) -> None:
-    """Threads and device of the plan; they are part of it because they change the numbers."""
+    """Threads and device of the plan; they are part of it because they change the numbers.
+
+    Raises UserError where the plan wants a GPU and torch or MMCV's operators have none.
+    """
     torch.set_num_threads(resources["threads"])
     if resources["device"] == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # MMEngine takes a GPU wherever it sees one
-    elif not torch.cuda.is_available():
-        raise RuntimeError("the plan says device: cuda, and torch sees no GPU; `python -m pipeline doctor` says more")
+        return
+    ways = "`python -m pipeline doctor` names the ways out"
+    if not torch.cuda.is_available():
+        raise UserError(f"train.device is cuda and torch sees no GPU; {ways}")
+    if get_compiling_cuda_version() == "not available":
+        raise UserError(f"train.device is cuda and MMCV's operators were built without CUDA; {ways}")
 
 
 def hardware() -> str:
