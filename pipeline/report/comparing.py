@@ -34,10 +34,14 @@ def changes(this: Evidence, other: Evidence) -> Changes:
         other=names[1],
         alerts=_alerts(this, other),
         summary=_summary(this, other),
-        settings=tables.differences(_different(_flat(this.study["params"]), _flat(other.study["params"])), names),
-        data=tables.differences(_different(_data(this), _data(other)), names),
+        settings=tables.differences(
+            "Settings that differ", _different(_flat(this.study["params"]), _flat(other.study["params"])), names
+        ),
+        data=tables.differences("Data that differ", _different(_data(this), _data(other)), names),
         verdicts=_verdicts(this, other, names),
-        versions=tables.differences(_different(_provenance(this), _provenance(other)), names),
+        versions=tables.differences(
+            "Code, libraries and hardware that differ", _different(_provenance(this), _provenance(other)), names
+        ),
     )
 
 

@@ -46,7 +46,9 @@ def _method(name: str, variant: dict[str, Any], baseline: str) -> Method:
         title=str(variant.get("title") or name),
         formulas=[code(insertion["formula"]) for insertion in variant["attention"] if insertion.get("formula")],
         facts=facts,
-        changes=differences(variant.get("config_differences") or {}, (baseline, name)),
+        changes=differences(
+            f"Settings of {name} that differ", variant.get("config_differences") or {}, (baseline, name)
+        ),
     )
 
 

@@ -280,12 +280,12 @@ def _value(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def differences(changed: dict[str, Sequence[Any]], titles: tuple[str, str]) -> Table | None:
+def differences(name: str, changed: Mapping[str, Sequence[Any]], titles: tuple[str, str]) -> Table | None:
     """Settings with two values, e.g. of the baseline and of a variant."""
     if not changed:
         return None
     rows = [[Cell(code(path)), *(Cell(_shown(value)) for value in pair)] for path, pair in changed.items()]
-    return Table("What differs", [Column("setting", False), *(Column(title, False) for title in titles)], rows)
+    return Table(name, [Column("setting", False), *(Column(title, False) for title in titles)], rows)
 
 
 def _shown(value: Any, most: int = 240) -> Markdown:

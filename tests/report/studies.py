@@ -26,6 +26,8 @@ ERRORS = ["Cls", "Loc", "Both", "Dupe", "Bkg", "Miss", "FP", "FN"]
 CRITICAL = 2.94  # Dunnett, three seeds, nine variants
 VERSIONS = {"python": "3.11.9", "torch": "2.13.0", "onedl-mmdetection": "3.5.1"}
 
+SMALL: dict[str, Any] = {"variants": 2, "classes": 2, "images": 50, "pictures": 1}
+
 
 def write(
     folder: Path,

@@ -84,4 +84,4 @@ def _readable(share: float) -> str:
     if np.isnan(share):
         return canvas.ON_LIGHT
     red, green, blue = (((c + 0.055) / 1.055) ** 2.4 for c in DIVERGING((share + 1) / 2)[:3])
-    return canvas.ON_DARK if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.18 else canvas.ON_LIGHT
+    return canvas.ON_DARK if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.179 else canvas.ON_LIGHT

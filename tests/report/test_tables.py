@@ -1,0 +1,143 @@
+"""The tables against the files that they print."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import replace
+from statistics import fmean
+from typing import Any
+
+import pytest
+
+from pipeline.report import tables
+from pipeline.report.blocks import Table
+from pipeline.report.evidence import Evidence
+
+
+def column(table: Table | None, title: str) -> list[str]:
+    assert table is not None
+    index = [str(column.title) for column in table.columns].index(title)
+    return [str(row[index].text) for row in table.rows]
+
+
+def test_the_headline_is_baseline_first_then_by_difference(evidence: Evidence) -> None:
+    names = column(tables.headline(evidence), "variant")
+    assert names[0] == "baseline"
+    assert sorted(names) == sorted(evidence.study["variants"])
+    deltas = [evidence.comparison["variants"][name]["delta"] for name in names[1:]]
+    compared = [delta for delta in deltas if delta is not None]
+    assert compared == sorted(compared, reverse=True)
+    assert deltas[len(compared) :] == [None, None]  # se and gam lack a run and come last
+
+
+def test_the_headline_prints_comparison_and_cost(evidence: Evidence) -> None:
+    table = tables.headline(evidence)
+    for index, name in enumerate(column(table, "variant")[1:], start=1):
+        row, cost = evidence.comparison["variants"][name], evidence.cost["variants"][name]
+        cells = [str(cell.text).replace("−", "-") for cell in table.rows[index]]
+        sd = f"{row['sd']:.3f}"
+        assert cells[1] == f"{row['mean']:.3f} ± {sd} ({row['n']})"
+        if row["delta"] is None:
+            assert cells[2:5] == ["n/a", "n/a", "n/a"]
+            assert cells[8] == "not claimed"
+        else:
+            low, high = f"{row['ci_low']:+.3f}", f"{row['ci_high']:+.3f}"
+            assert cells[2] == re.sub(r"[+-]0\.000", "0.000", f"{row['delta']:+.3f} [{low}, {high}]")
+            assert cells[3] in (f"{row['p_adjusted']:.3f}", "<0.001")
+            assert cells[4] == f"{row['p_improve'][0]}/{row['p_improve'][1]}"
+            assert cells[8] == row["verdict"].replace("_", " ")
+        latency = cost["latency_ms"]
+        assert cells[5] == f"{cost['parameters'] / 1e6:.2f} M"
+        assert cells[6] == f"{cost['gflops']:.2f}"
+        assert cells[7] == f"{latency['median']:.1f} [{latency['q1']:.1f}, {latency['q3']:.1f}]"
+
+
+def test_a_variant_without_any_run_is_listed(evidence: Evidence) -> None:
+    variants = {name: row for name, row in evidence.comparison["variants"].items() if name != "gam"}
+    table = tables.headline(replace(evidence, comparison={**evidence.comparison, "variants": variants}))
+    assert [str(cell.text) for cell in table.rows[-1]][:2] == ["gam", "n/a"]
+    assert table.rows[-1][8].text == "no finished run"
+
+
+def test_sizes_have_their_boxes_and_differences(evidence: Evidence) -> None:
+    table = tables.secondary(evidence)
+    described = evidence.comparison["descriptive"]["AP_small"]
+    assert "large (n = 12, too few)" in [str(column.title) for column in table.columns]  # type: ignore[union-attr]
+    shown = dict(zip(column(table, "variant"), column(table, "small (n = 700)"), strict=True))
+    row = described["variants"]["cbam"]
+    assert shown["cbam"].replace("−", "-") == f"{row['mean']:.3f} ({row['delta']:+.3f})".replace("(+0.000)", "(0.000)")
+    assert shown["baseline"] == f"{described['variants']['baseline']['mean']:.3f}"
+
+
+def test_every_descriptive_difference_is_listed(evidence: Evidence) -> None:
+    table = tables.descriptive(evidence)
+    assert table is not None
+    assert len(table.rows) == 10 * (5 + 5)  # variants x (sizes and IoUs + classes)
+    few = [row for row in table.rows if row[0].text == "no_parking_mark"]
+    assert {str(row[6].text) for row in few} == {"too few"}
+
+
+def test_too_many_descriptive_rows_are_left_to_the_json(evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "DESCRIPTIVE_ROWS", 99)
+    assert tables.descriptive(evidence) is None
+
+
+def test_the_count_table_is_the_articles(evidence: Evidence) -> None:
+    table = tables.counts(evidence)
+    assert column(table, "class") == evidence.study["classes"]
+    assert column(table, "val") == ["1,465", "1,133", "638", "622", "12"]
+    assert column(table, "train")[0] == "5,860"
+
+
+def test_the_article_stands_beside_the_means_of_metrics_csv(evidence: Evidence) -> None:
+    with (evidence.folder / "metrics.csv").open(encoding="utf-8") as file:
+        values: dict[Any, list[float]] = {}
+        for row in csv.DictReader(file):
+            if row["value"]:
+                values.setdefault((row["variant"], row["metric"]), []).append(float(row["value"]))
+    table = tables.article(evidence)
+    names = ["AP", "AP50", "AR_small"] * 9
+    here = column(table, "here (mean over seeds)")
+    for variant, metric, text in zip(column(table, "variant"), names, here, strict=True):
+        assert text == f"{fmean(values[variant, metric]):.3f}"
+    assert column(table, "article (one run)")[:4] == ["0.340", "0.340", "0.340", "0.341"]
+
+
+def test_the_coco_lines_are_those_of_metrics_csv(evidence: Evidence) -> None:
+    lines = tables.coco_lines(evidence)
+    assert list(lines) == list(evidence.outcomes)
+    frame = evidence.metrics.set_index(["variant", "seed", "metric"])["value"]
+    for name, text in lines.items():
+        head, *rows = text.splitlines()
+        seeds = [int(seed) for seed in head.replace("seed", "").split()]
+        assert seeds == {"se": [0, 1], "gam": [1, 2]}.get(name, [0, 1, 2])
+        assert len(rows) == 12
+        assert rows[0].split()[-len(seeds) :] == [f"{frame[name, seed, 'AP']:.3f}" for seed in seeds]
+        assert rows[11].split()[-len(seeds) :] == ["n/a"] * len(seeds)  # no ground truth
+        assert "IoU=0.50:0.95 | area= large | maxDets=100 ]" in rows[5]
+
+
+def test_failed_missing_and_resumed_cells_have_their_reasons(evidence: Evidence) -> None:
+    table = tables.unfinished(evidence)
+    assert table is not None
+    assert [[str(cell.text) for cell in row] for row in table.rows] == [
+        ["se", "1", "resumed", "went on after epoch 3"],
+        ["se", "2", "missing", "no result was found"],
+        ["gam", "0", "failed", "out of memory at epoch 2"],
+    ]
+
+
+def test_reproduce_names_all_that_the_study_rests_on(evidence: Evidence) -> None:
+    facts = {str(row[0].text): str(row[1].text) for row in tables.reproduce(evidence).rows}
+    assert facts["git revision"] == evidence.study["git"]["revision"]
+    assert facts["working tree"] == "with uncommitted changes"
+    assert facts["params.yaml (sha256)"] == "cd" * 32
+    assert facts["dvc.lock (sha256)"] == "not recorded"
+    assert facts["seeds"] == "0, 1, 2"
+    assert facts["wall clock"] == "32.2 min"
+    assert facts["device time"] == "0.52 h"
+    assert "torch 2.13.0" in facts["versions"]
+    fingerprints = column(tables.runs(evidence), "fingerprint")
+    assert len(fingerprints) == 31
+    assert fingerprints[0].strip("`") == evidence.runs["baseline", 0]["fingerprint"][:16]

@@ -1,0 +1,119 @@
+"""Sections 1 and 13: the sentences against comparison.json, and the honest forms."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.report import verdict
+from pipeline.report.evidence import Evidence, read
+from pipeline.report.words import interval, number, signed
+
+from . import studies
+
+
+def form(tmp_path: Path, **settings: Any) -> Evidence:
+    return read(studies.write(tmp_path / "evaluation", 4, pictures=0, **settings))
+
+
+def test_every_variant_stands_under_its_verdict(evidence: Evidence) -> None:
+    lines = verdict.verdict(evidence)
+    titles = {
+        "better": "**Better**",
+        "worse": "**Worse**",
+        "equivalent": "**Equivalent**",
+        "not_shown": "**Not shown**",
+    }
+    stated = 0
+    for name, row in evidence.outcomes.items():
+        for outcome, title in titles.items():
+            here = [
+                line for line in lines if line.startswith(title) and re.search(rf"\b{name}\b", line.partition(":")[2])
+            ]
+            assert bool(here) == (row["verdict"] == outcome), (name, outcome)
+        if row["verdict"] in ("better", "worse"):
+            expected = f"{name} {signed(row['delta'])} {interval(row['ci_low'], row['ci_high'])}"
+            assert any(expected in line for line in lines)
+            stated += 1
+    assert stated  # the made-up study has such variants
+
+
+def test_the_study_says_what_it_could_have_shown(evidence: Evidence) -> None:
+    text = "\n".join(verdict.verdict(evidence))
+    comparison = evidence.comparison
+    assert f"differences of {number(comparison['minimum_detectable'])} AP or more" in text
+    assert "k = 3 seeds, V = 500 images (val), m = 10 variants against baseline" in text
+    for bought in (f"10 seeds would show {number(_effect(comparison, 10, 500))}", "2,000 images would show"):
+        assert bought in text
+    assert f"{number(_effect(comparison, 3, 2000))}." in text
+
+
+def _effect(comparison: dict[str, Any], seeds: int, images: int) -> float:
+    return next(row["effect"] for row in comparison["power"] if (row["seeds"], row["images"]) == (seeds, images))
+
+
+@pytest.mark.parametrize("settings", [{}, {"seeds": 1}, {"seeds": 2}, {"config_differs": True}, {"broken": True}])
+def test_the_verdict_has_at_most_eight_lines_and_all_refusals_are_told(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    evidence = form(tmp_path, **settings)
+    lines = verdict.verdict(evidence)
+    assert len(lines) <= 8
+    assert all("\n" not in line for line in lines)
+    told = [line for alert in verdict.alerts(evidence) + verdict.remarks(evidence) for line in alert.lines]
+    assert sorted(told) == sorted(refusal["text"] for refusal in evidence.comparison["refusals"])
+    assert told  # class no_parking_mark has too few boxes in all of them
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [({"seeds": 1}, "IMPORTANT"), ({"seeds": 2}, "WARNING"), ({"config_differs": True}, "CAUTION")],
+)
+def test_without_a_claim_a_box_stands_first_and_nothing_is_called_better(
+    tmp_path: Path, settings: dict[str, Any], kind: str
+) -> None:
+    evidence = form(tmp_path, **settings)
+    assert verdict.alerts(evidence)[0].kind == kind
+    text = "\n".join(verdict.verdict(evidence))
+    assert text.startswith("**Nothing is")
+    assert "Better" not in text
+    assert "Worse" not in text
+
+
+def test_one_seed_compares_checkpoints(tmp_path: Path) -> None:
+    assert "this checkpoint against that one" in verdict.verdict(form(tmp_path, seeds=1))[0]
+
+
+def test_a_baseline_alone_is_refused_in_words(tmp_path: Path) -> None:
+    evidence = form(tmp_path)
+    comparison = {**evidence.comparison, "claim": "refused", "refusals": []}
+    alert = verdict.alerts(replace(evidence, comparison=comparison))[0]
+    assert alert.lines == ["There is no variant to compare with the baseline."]
+
+
+def test_unfinished_runs_are_counted(evidence: Evidence) -> None:
+    assert any("2 of 33 runs failed or are missing" in line for line in verdict.verdict(evidence))
+
+
+def test_threats_are_those_of_this_study(tmp_path: Path, evidence: Evidence) -> None:
+    text = "\n".join(verdict.threats(evidence))
+    for expected in ("from scratch for 8 epochs", "1 image with equal content", "1 run resumed", "uncommitted changes"):
+        assert expected in text
+    assert "The images are drawn" in text
+    study = json.loads((evidence.folder / "study.json").read_text(encoding="utf-8"))
+    study |= {"demo": False, "git": {"revision": "0", "dirty": False}}
+    study["variants"]["se"]["weights"] = {"path": "r50.pth"}
+    other = "\n".join(verdict.threats(replace(evidence, study=study, card={})))
+    for absent in ("from scratch", "equal content", "uncommitted", "drawn"):
+        assert absent not in other
+    assert "made without the attention modules" in other
+
+
+def test_the_noise_floor_is_told_in_its_own_words(evidence: Evidence) -> None:
+    noisy = {**evidence.comparison, "noise_floor": {"text": "Trained twice, the baseline gave the same AP."}}
+    assert "Trained twice, the baseline gave the same AP." in verdict.threats(replace(evidence, comparison=noisy))
