@@ -18,20 +18,22 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.tracking.errors import redact, refuse, store_errors
 from pipeline.tracking.store import Store
+from pipeline.tracking.views import experiment_tags
 
 LOCK_SECONDS = 600  # a first sync of a large study takes about a minute
 CONNECT_SECONDS = 5
 SERVERS, DATABASES = ("http://", "https://"), ("sqlite:", "postgresql", "mysql", "mssql")
-PATIENCE = {  # MLflow's defaults wait for minutes on a server that is not there; the user's own settings win
+SETTINGS = {  # MLflow's defaults wait for minutes on a server that is not there, and talk; the user's own win
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 NOTE = """Made by `python -m pipeline track` from the files of a study; the files are the truth.
 
-One run is the study, one a variant (mean, sd, delta, ci_lo, ci_hi, verdict), and under each variant one a seed.
-Show what holds now: `tags.state = 'current'`. Show the comparison: `tags.role = 'variant'`, sorted by `delta`."""
+One run is the study, one a variant (mean, sd, delta, ci_lo, ci_hi, verdict), and under each variant one a cell.
+The menu Views holds the comparison of the variants and the cells; both hide what was superseded."""
 
 
 def resolve(root: Path, uri: str | None) -> str:
@@ -62,7 +64,7 @@ def one_writer(root: Path) -> Iterator[None]:
 
 def open_store(root: Path, uri: str, study: str) -> Store:
     """The store of the experiment named `study`, made where it is missing. Raises TrackingError within seconds."""
-    for name, value in PATIENCE.items():
+    for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it logs as an error, we raise
     if not uri.startswith((*SERVERS, *DATABASES)):
@@ -81,15 +83,18 @@ def _experiment(client: MlflowClient, root: Path, study: str, location: str | No
     found = client.get_experiment_by_name(study)
     if found is None:
         try:
-            return str(client.create_experiment(study, location, tags={"mlflow.note.content": NOTE}))
-        except MlflowException as error:
+            client.create_experiment(study, location)
+        except MlflowException as error:  # another machine was first
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-            found = client.get_experiment_by_name(study)  # another machine was first
+        found = client.get_experiment_by_name(study)
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     if location and found.artifact_location != location and _is_own(root, client.tracking_uri):
         raise refuse("mlflow.db", "the project was moved since: delete it, `track` makes it anew from the files")
+    for name, value in experiment_tags(NOTE).items():
+        if found.tags.get(name) != value:
+            client.set_experiment_tag(found.experiment_id, name, value)
     return str(found.experiment_id)
 
 

@@ -54,7 +54,7 @@ def _cell(sources: Sources, cell: dict[str, Any]) -> Record | None:
 def _done(sources: Sources, cell: dict[str, Any]) -> Record:
     variant, seed, run = cell["variant"], cell["seed"], cell["run"]
     folder = f"data/runs/{variant}/{seed}"
-    ended, steps = ms(run["finished"]), run.get("steps") or 0
+    ended = ms(run["finished"])
     numbers = {**sources.metrics.get((variant, seed), {}), **_numbers(run, RUN_NUMBERS)}
     files = {name: sources.root / folder / name for name in ("predictions.json.gz", "history.csv", "run.json")}
     files[f"plan/{variant}.json"] = sources.root / f"data/plans/{variant}.json"
@@ -68,7 +68,7 @@ def _done(sources: Sources, cell: dict[str, Any]) -> Record:
             **flatten({name: run[name] for name in RUN_FACTS if name in run}),
             **flatten({"weights": run.get("weights")}),
         },
-        points=(*sources.histories.get((variant, seed), ()), *points(numbers, ended, steps)),
+        points=(*sources.histories.get((variant, seed), ()), *points(numbers, ended)),
         tags={
             **cell_identity(variant, seed, run["fingerprint"]),
             **_origin(sources, f"train@{variant}-{seed}"),
@@ -137,7 +137,7 @@ def _variant(sources: Sources, name: str, cells: list[Record]) -> Record:
             "variant": name,
             "key": f"variant/{name}",
             "verdict": compared.get("verdict") or ("baseline" if name == sources.comparison["baseline"] else "none"),
-            "seeds_improved": "{}/{}".format(*(compared.get("p_improve") or ("-", "-"))),
+            "pairs_improved": "{}/{}".format(*(compared.get("p_improve") or ("-", "-"))),
             "cells": f"{sum(cell.status == 'FINISHED' for cell in own)} of {len(sources.study.seeds)}",
             "mlflow.note.content": clip(_note(facts), TAG_LIMIT),
         },
@@ -175,9 +175,9 @@ def _study(sources: Sources, cells: list[Record]) -> Record:
     )
 
 
-def points(numbers: dict[str, Any], timestamp: int, step: int = 0) -> tuple[Point, ...]:
-    """One point a number; what may not be claimed (null) is not logged."""
-    return tuple(point(name, float(value), timestamp, step) for name, value in numbers.items() if value is not None)
+def points(numbers: dict[str, Any], timestamp: int) -> tuple[Point, ...]:
+    """One point a number, at step 0: MLflow draws such metrics as bars. What may not be claimed (null) is left out."""
+    return tuple(point(name, float(value), timestamp, 0) for name, value in numbers.items() if value is not None)
 
 
 def _numbers(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -4,9 +4,8 @@ never MLflow's global state, so that a program around us keeps its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, InputTag, Metric, Param, Run, RunTag
@@ -16,11 +15,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_I
 from pipeline.tracking.reconcile import Existing
 from pipeline.tracking.record import DatasetInput, Point, Record
 
-POINTS_A_BATCH = 1000  # MLflow's own limits for one request
-PARAMS_A_BATCH = 100
 CURRENT, RUNNING, SUPERSEDED = "current", "running", "superseded"  # the values of the tag `state`
-
-Item = TypeVar("Item")
 
 
 class Store:
@@ -57,16 +52,14 @@ class Store:
         params: dict[str, str] | None = None,
         tags: dict[str, str] | None = None,
     ) -> None:
-        """Log in batches within MLflow's limits. Points that the run has already are stored once."""
-        metrics = [Metric(point.key, point.value, point.timestamp, point.step) for point in points]
-        settings = [Param(name, value) for name, value in (params or {}).items()]
-        labels = [RunTag(name, value) for name, value in (tags or {}).items()]
-        for part in _parts(metrics, POINTS_A_BATCH):
-            self.client.log_batch(run_id, metrics=part, synchronous=True)
-        for part in _parts(settings, PARAMS_A_BATCH):
-            self.client.log_batch(run_id, params=part, synchronous=True)
-        for part in _parts(labels, PARAMS_A_BATCH):
-            self.client.log_batch(run_id, tags=part, synchronous=True)
+        """Log in as few batches as MLflow's limits allow. Points that the run has already are stored once."""
+        self.client.log_batch(
+            run_id,
+            metrics=[Metric(point.key, point.value, point.timestamp, point.step) for point in points],
+            params=[Param(name, value) for name, value in (params or {}).items()],
+            tags=[RunTag(name, value) for name, value in (tags or {}).items()],
+            synchronous=True,
+        )
 
     def complete(self, run_id: str, record: Record, held: Existing | None) -> None:
         """Add what `record` has and the run lacks. The digest comes last: a run cut off here stays incomplete."""
@@ -125,7 +118,3 @@ def _input(dataset: DatasetInput) -> MlflowInput:
         profile=dataset.profile,
     )
     return MlflowInput(described, tags=[InputTag(MLFLOW_DATASET_CONTEXT, dataset.context)])
-
-
-def _parts(items: Sequence[Item], size: int) -> Iterator[Any]:
-    return (items[start : start + size] for start in range(0, len(items), size))

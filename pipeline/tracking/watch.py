@@ -54,9 +54,10 @@ def watch(root: Path, *, uri: str | None = None, interval: float = 5.0, stop: Ca
 
     Raises TrackingError where the store cannot be opened at first; a store that fails later is tried again.
     """
-    os.nice(NICENESS)
     watcher = Watcher(root, uri)
+    watcher.connect()
     watcher.round()
+    os.nice(NICENESS)  # not before: imports and a new store would take a minute beside busy cores
     while not (stop and stop()):
         time.sleep(interval)
         try:
@@ -74,15 +75,20 @@ class Watcher:
         self.shown: dict[str, Shown] = {}
         self.store: Store | None = None
 
+    def connect(self) -> Store:
+        """Open the store of the study that params.yaml names."""
+        with one_writer(self.root):
+            self.store = open_store(self.root, self.uri, study.load(self.root / "params.yaml").study)
+        return self.store
+
     def round(self) -> int:
         """Send what is new of every running cell; returns the number of points sent."""
         news = [sight for sight in sights(self.root, self.shown) if self._is_new(sight)]
         if not news:
             return 0
+        store = self.store or self.connect()
         with one_writer(self.root), store_errors(shown(self.root, self.uri)):
-            if self.store is None:
-                self.store = open_store(self.root, self.uri, study.load(self.root / "params.yaml").study)
-            return sum(self._show(self.store, sight) for sight in news)
+            return sum(self._show(store, sight) for sight in news)
 
     def _is_new(self, sight: Sight) -> bool:
         known = self.shown.get(sight.cell["fingerprint"])

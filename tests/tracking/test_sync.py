@@ -75,7 +75,7 @@ def test_a_variant_carries_its_comparison_and_cost(tree: Make) -> None:
     }
     assert {name: run.data.metrics[name] for name in names} == {name: compared[old] for name, old in names.items()}
     assert (run.data.metrics["gflops"], run.data.metrics["latency_ms/median"]) == (1.5, 10.0)
-    assert (run.data.tags["verdict"], run.data.tags["seeds_improved"]) == ("better", "7/9")
+    assert (run.data.tags["verdict"], run.data.tags["pairs_improved"]) == ("better", "7/9")
     assert run.info.start_time == study.started("cbam", 0) * 1000
     baseline = one(client(study.root), "variant/baseline")
     assert "p_adjusted" not in baseline.data.metrics

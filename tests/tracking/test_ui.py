@@ -1,0 +1,91 @@
+"""Real Chromium on a plain `mlflow ui` in the study's root: what the README tells people to click."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.tracking import sync
+
+from .servers import mlflow_ui
+from .study_tree import VARIANTS, Tree
+
+CHROMIUM = Path("/usr/bin/chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is missing: apt-get install chromium"),
+]
+SECONDS = 60_000  # ms that the page may take to appear
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1600, "height": 1500})
+        page.set_default_timeout(SECONDS)
+        yield page
+        browser.close()
+
+
+def names(page: Any) -> list[str]:
+    """The run names in the table, from top to bottom."""
+    links = page.locator(".ag-row a[href*='/runs/']")
+    found = links.evaluate_all("all => all.map(a => [a.getBoundingClientRect().y, a.textContent])")
+    return [name for _, name in sorted(found)]
+
+
+def open_runs(page: Any, address: str, expected: int, query: str = "") -> None:
+    page.goto("about:blank")  # the page reads its address only when it is loaded
+    page.goto(f"{address}{query}")
+    page.get_by_text(f"{expected} matching runs").wait_for()
+    page.locator(".ag-row a[href*='/runs/']").first.wait_for()
+    page.wait_for_timeout(2000)
+
+
+def test_the_steps_of_the_readme(tree: Callable[..., Tree], page: Any) -> None:
+    study = tree(steps=50).report()
+    experiment = sync(study.root).experiment_id
+    with mlflow_ui(study.root) as address:
+        runs = f"{address}/#/experiments/{experiment}/runs"
+
+        open_runs(page, runs, 45)
+        assert sorted(names(page)) == sorted(["demo", *VARIANTS])  # the cells are folded under their variants
+        page.screenshot(path=study.root / "table.png")
+
+        open_runs(page, runs, 11, "?viewStateShareKey=comparison")
+        assert names(page) == [*reversed(VARIANTS)]  # the tree's delta grows along its variants
+        headers = page.locator(".ag-header-cell").evaluate_all(
+            "all => all.map(h => [h.getBoundingClientRect().x, h.getAttribute('col-id')])"
+        )
+        columns = [str(name) for _, name in sorted(headers) if "`" in name]
+        assert columns[1:6] == ["tags.`verdict`", *(f"metrics.`{name}`" for name in ("mean", "sd", "delta", "ci_lo"))]
+        page.screenshot(path=study.root / "comparison.png")
+
+        open_runs(page, runs, 33, "?viewStateShareKey=cells")
+        assert names(page)[:3] == ["se_eca-2", "se_eca-1", "se_eca-0"]
+        left = page.locator(".ag-header-cell").first.bounding_box()["x"]
+        for name in ("se_eca-2", "polarized-2", "coordinate-2"):
+            row = page.get_by_role("link", name=name, exact=True).bounding_box()
+            page.mouse.click(left + 16, row["y"] + row["height"] / 2)
+        page.get_by_role("button", name="Compare").click()
+        page.get_by_role("link", name="loss", exact=True).click()
+        page.locator("path.js-line").nth(2).wait_for(state="attached")
+        assert page.get_by_text("(step=50)").count() >= 3  # the last point of each curve
+        assert page.locator("text=/(se_eca|polarized|coordinate)-2 \\(loss\\)/").count() == 3
+        page.screenshot(path=study.root / "curves.png")
+
+        page.goto("about:blank")
+        page.goto(runs)
+        page.get_by_role("link", name="demo", exact=True).last.click()
+        page.get_by_role("tab", name=re.compile("Artifacts")).click()
+        page.get_by_text("report", exact=True).click()
+        page.get_by_text("ablation.md", exact=True).click()
+        page.get_by_text("Ablation").first.wait_for()
+        page.screenshot(path=study.root / "report.png")
