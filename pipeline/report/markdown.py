@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -35,7 +36,8 @@ def page(template: str, view: Any, drawings: Mapping[str, Drawing]) -> str:
             return alert(block)
         return table(block) if isinstance(block, Table) else figure(block, drawings[block.name])
 
-    return environment().get_template(template).render(view=view, show=show, details=details, fence=fence)
+    text = environment().get_template(template).render(view=view, show=show, details=details, fence=fence)
+    return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def alert(block: Alert) -> Markdown:

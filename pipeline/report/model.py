@@ -48,6 +48,7 @@ class Report:
     counts: Table | None
     methods: Sequence[Method]
     article: Table | None
+    article_ap: Table | None
     article_sentence: str
     threats: Sequence[Markdown]
     reproduce: Table
@@ -92,7 +93,7 @@ def build(evidence: Evidence) -> Report:
         secondary=tables.secondary(evidence),
         classes=plots.classes(evidence),
         descriptive=tables.descriptive(evidence),
-        learning=plots.learning(evidence, "loss", "training loss", "learning"),
+        learning=plots.learning(evidence, "loss", "Training loss", "learning"),
         validation=plots.learning(evidence, "val/AP", "AP on the validation images", "validation"),
         errors=plots.errors(evidence),
         precision_recall=plots.precision_recall(evidence),
@@ -102,6 +103,7 @@ def build(evidence: Evidence) -> Report:
         counts=tables.counts(evidence),
         methods=methods(evidence),
         article=tables.article(evidence) if article["applies"] else None,
+        article_ap=tables.article(evidence, only="AP") if article["applies"] else None,
         article_sentence=str(article["sentence"]) if article["applies"] else "",
         threats=verdict.threats(evidence),
         reproduce=tables.reproduce(evidence),

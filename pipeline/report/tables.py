@@ -179,11 +179,13 @@ def splits(evidence: Evidence) -> Table | None:
     return Table("The splits", [Column("", False), *map(Column, found)], rows)
 
 
-def article(evidence: Evidence) -> Table:
-    """The article's single runs beside this study's means, a line a variant and metric."""
+def article(evidence: Evidence, only: str | None = None) -> Table:
+    """The article's single runs beside this study's means, a line a variant and metric (or `only` that metric)."""
     means = evidence.metrics.groupby(["variant", "metric"])["value"].mean()
     rows = []
     for row in evidence.study["article"]["rows"]:
+        if only not in (None, _coco_name(row)):
+            continue
         here = means.get((row["variant"], _coco_name(row)))
         value = None if here is None or np.isnan(here) else float(here)
         label = f"{row['metric']}, IoU {row['iou']}, {row['area']}, {row['max_dets']} detections"
@@ -192,7 +194,7 @@ def article(evidence: Evidence) -> Table:
         )
     titles = (Column("article (one run)"), Column("here (mean over seeds)"))
     columns = [Column("variant", False), Column("metric", False), *titles]
-    return Table("The article's numbers beside these", columns, rows)
+    return Table(f"The article's {only or 'twelve lines'} beside this study's", columns, rows)
 
 
 def _coco_name(row: Mapping[str, Any]) -> str:

@@ -86,8 +86,8 @@ def _power(evidence: Evidence) -> list[Markdown]:
     smallest = comparison["minimum_detectable"]
     if smallest is None:
         return []
-    primary = comparison["primary"]
-    lines = [Markdown(f"This study could only have shown differences of {number(smallest)} {primary} or more.")]
+    least = f"{number(smallest)} {comparison['primary']}"
+    lines = [Markdown(f"This study could only have shown differences of {least} or more (that one half of the time).")]
     k, images, power = comparison["k"], comparison["images"], comparison["power"]
     more_seeds = [row for row in power if row["images"] == images and row["seeds"] > k]
     more_images = [row for row in power if row["seeds"] == k and row["images"] > images]

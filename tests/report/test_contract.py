@@ -1,0 +1,124 @@
+"""The contract with the evaluation room: what it really returns, in every form, becomes a report."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.evaluation import Settings, evaluate
+from pipeline.report.evidence import Evidence, read
+from pipeline.report.markdown import page
+from pipeline.report.model import build
+from pipeline.report.words import interval, number, signed
+
+from . import studies
+
+CLASSES = ["red_tl", "arr_s", "never seen"]
+
+
+def ground_truth() -> dict[str, Any]:
+    """60 images with two classes of many boxes; the third class has none."""
+    draw = np.random.default_rng(0)
+    boxes = [[float(v) for v in (*draw.uniform(0, 200, 2), *draw.uniform(10, 60, 2))] for _ in range(240)]
+    labels = [{"id": i + 1, "image_id": i // 4 + 1, "category_id": i % 2 + 1, "iscrowd": 0} for i in range(240)]
+    return {
+        "images": [{"id": i + 1, "file_name": f"{i}.jpg", "width": 256, "height": 160} for i in range(60)],
+        "categories": [{"id": i + 1, "name": name} for i, name in enumerate(CLASSES)],
+        "annotations": [
+            {**label, "bbox": box, "area": box[2] * box[3]} for label, box in zip(labels, boxes, strict=True)
+        ],
+    }
+
+
+def detections(truth: dict[str, Any], seed: int, noise: float) -> list[dict[str, Any]]:
+    draw = np.random.default_rng(seed)
+    return [
+        {
+            "image_id": box["image_id"],
+            "category_id": box["category_id"],
+            "bbox": [float(v) for v in np.array(box["bbox"]) + draw.normal(0, noise, 4)],
+            "score": float(draw.uniform(0.1, 1)),
+        }
+        for box in truth["annotations"]
+        if draw.uniform() < 0.8
+    ]
+
+
+def evaluated(folder: Path, seeds: int, lost: tuple[str, int] | None = None, contracts: Any = None) -> Evidence:
+    """A study whose numbers come from the evaluation room; what does not, is made up."""
+    truth = ground_truth()
+    runs = {
+        name: {seed: detections(truth, 10 * k + seed, noise) for seed in range(seeds) if (name, seed) != lost}
+        for k, (name, noise) in enumerate({"baseline": 4.0, "se": 4.0, "cbam": 1.5}.items())
+    }
+    found = evaluate(
+        truth,
+        runs,
+        baseline="baseline",
+        expected_seeds=list(range(seeds)),
+        settings=Settings(resamples=100),
+        contracts=contracts,
+    )
+    studies.write(folder, 2, seeds, images=60, class_names=CLASSES, pictures=0)
+    for name, content in {
+        "comparison": found.comparison.to_dict(),
+        "curves": found.curves,
+        "errors": found.errors,
+        "examples": [{**example, "picture": None} for example in found.examples],
+    }.items():
+        (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    with (folder / "metrics.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["variant", "seed", "metric", "value"])
+        writer.writeheader()
+        writer.writerows(found.metrics)
+    return read(folder)
+
+
+def text_of(evidence: Evidence) -> str:
+    view = build(evidence)
+    return page("ablation.md.j2", view, {figure.name: figure.plot.draw(figure.name) for figure in view.figures()})
+
+
+def test_a_full_study(tmp_path: Path) -> None:
+    evidence = evaluated(tmp_path / "evaluation", 3)
+    text = text_of(evidence)
+    row = evidence.outcomes["cbam"]
+    assert row["verdict"] == "better"  # its boxes are much closer
+    bounds = interval(row["ci_low"], row["ci_high"])
+    assert f"**Better** (the whole interval is above zero): cbam {signed(row['delta'])} {bounds}." in text
+    assert f"differences of {number(evidence.comparison['minimum_detectable'])} AP or more" in text
+    assert "never seen (0)" in text
+    assert "largest gain: F1 of" in text
+    assert text.count("maxDets=100 ]") == 3 * 10
+
+
+@pytest.mark.parametrize(
+    ("seeds", "lost", "contracts", "expected"),
+    [
+        (1, None, None, "the variance between seeds was not measured"),
+        (2, None, None, "no verdict is given"),
+        (3, ("se", 1), None, "are shown with their number of runs and are not compared"),
+        (3, ("baseline", 1), None, "without a complete baseline nothing is compared"),
+        (
+            3,
+            None,
+            {"baseline": {"epochs": 8}, "se": {"epochs": 12}, "cbam": {"epochs": 8}},
+            "se: epochs is 12, the baseline has 8",
+        ),
+    ],
+)
+def test_every_refusal_is_told(tmp_path: Path, seeds: int, lost: Any, contracts: Any, expected: str) -> None:
+    text = text_of(evaluated(tmp_path / "evaluation", seeds, lost, contracts))
+    verdict = text.partition("## 2.")[0]
+    assert expected in verdict
+    assert "> [!" in verdict
+    if lost != ("se", 1):
+        assert "better" not in verdict
+    else:
+        assert "| se | " in text
+        assert "| not claimed |" in text
