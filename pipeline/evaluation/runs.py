@@ -64,7 +64,7 @@ def _resampled(
 ) -> Iterator[tuple[Cell, dict[str, Floats], Floats]]:
     """As they come, on all cores where it pays."""
     work = sum(len(found.score) for found in cells.values()) * drawn.positives.shape[2]
-    workers = min(len(os.sched_getaffinity(0)), len(cells))
+    workers = min(_cores(), len(cells))
     if workers < 2 or work < WORTH_PROCESSES:
         _prepare(gt, drawn)
         yield from ((cell, *_resample(found)) for cell, found in cells.items())
@@ -75,6 +75,11 @@ def _resampled(
         }
         for future in as_completed(futures):
             yield (futures.pop(future), *future.result())
+
+
+def _cores() -> int:
+    """Those this process may use, as a scheduler hands them out; macOS does not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _shared: tuple[GroundTruth, Resamples]  # of this process: too large to send with every run
