@@ -35,10 +35,10 @@ def resolve(study: Study, variant: str | Variant, manifest: Mapping[str, Any] | 
     _data(cfg, study.train, manifest)
     _schedule(cfg, study.train)
     _runtime(cfg, study.train)
-    _attention(cfg.model, variant)
     for source, overrides in (("detector", study.detector.overrides), ("variant", variant.overrides)):
         for key, value in overrides.items():
             _override(cfg, key, value, source)
+    _attention(cfg.model, variant)  # last, so that an override may replace a whole backbone and lose no module
     return cfg
 
 

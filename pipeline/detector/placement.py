@@ -94,10 +94,11 @@ def _insert_in_backbone(backbone: nn.Module, insertion: Mapping[str, Any]) -> No
                 f"module would never learn; allowed: stages above {frozen}, or frozen_stages below {stage}"
             )
         layer = getattr(backbone, names[stage - 1])
+        blocks = [child for name, child in layer.named_children() if not name.startswith(PREFIX)]
         if insertion["place"] == "after_stage":
-            _build(insertion, _last_norm(layer[-1]).num_features, layer)  # a Sequential runs its last child last
+            _build(insertion, _last_norm(blocks[-1]).num_features, layer)  # a Sequential runs its last child last
         else:
-            for block in layer:
+            for block in blocks:
                 _insert_in_block(block, insertion)
 
 
