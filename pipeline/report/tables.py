@@ -263,7 +263,7 @@ def coco_lines(evidence: Evidence) -> dict[str, str]:
     """The twelve COCO lines of each variant, a column a seed, as fixed-width text."""
     frame = evidence.metrics.pivot(index=["variant", "metric"], columns="seed", values="value")
     found = {}
-    for name in evidence.outcomes:
+    for name in [name for name in evidence.outcomes if name in frame.index]:
         mine: pd.DataFrame = frame.loc[[name]].droplevel("variant").dropna(axis="columns", how="all")
         lines = [" " * 72 + "".join(f"{'seed ' + str(seed):>9}" for seed in mine.columns)]
         for metric, label in COCO_LINES:
