@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import time
@@ -11,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+import psutil
 
 from pipeline.files import file_sha256, read_json, write_json
 from pipeline.plan import Fingerprints
@@ -76,12 +77,11 @@ def alive(beat: dict[str, Any]) -> bool:
     if beat["host"] != socket.gethostname():
         return bool(time.time() - beat["time"] < SILENCE)
     try:
-        os.kill(beat["pid"], 0)
-    except ProcessLookupError:
+        process = psutil.Process(beat["pid"])
+        # A killed process may wait as a zombie for a parent that never asks; a pid may be another's by now.
+        return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= beat["time"])
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _read(path: Path) -> Any:

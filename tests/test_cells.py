@@ -7,9 +7,12 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from pipeline import cells
@@ -53,14 +56,29 @@ def dead_pid() -> int:
     return process.pid
 
 
+@contextmanager
+def zombie() -> Iterator[int]:
+    """A process that has ended and that nobody has asked about."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    yield process.pid
+    process.wait()
+
+
 def test_each_state_in_the_life_of_a_cell(tmp_path: Path) -> None:
     assert cells.standing(CELL, None, tmp_path).detail == "not planned yet"
     assert state(tmp_path) == ("to do", "")
     folder = cells.scratch(PRINT, tmp_path)
     write_json(folder / "heartbeat.json", beat(os.getpid()))
     assert state(tmp_path) == ("running", "epoch 2 of 5")
+    write_json(folder / "heartbeat.json", beat(os.getpid(), age=10 * 365 * 86400))  # older than its process
+    assert state(tmp_path) == ("interrupted", "epoch 2 of 5")
     write_json(folder / "heartbeat.json", beat(dead_pid()))
     assert state(tmp_path) == ("interrupted", "epoch 2 of 5")
+    with zombie() as pid:
+        write_json(folder / "heartbeat.json", beat(pid))
+        assert state(tmp_path) == ("interrupted", "epoch 2 of 5")
     write_json(folder / "heartbeat.json", beat(dead_pid(), host="another"))
     assert state(tmp_path)[0] == "running"
     write_json(folder / "heartbeat.json", beat(dead_pid(), host="another", age=cells.SILENCE + 1))
