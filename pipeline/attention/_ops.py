@@ -36,8 +36,13 @@ def mean(x: Tensor, *dims: int) -> Tensor:
 
 
 def pooled(x: Tensor, layer: nn.Module) -> Tensor:
-    """Global average pooling (N, C), in the type of the layer that takes it."""
-    return mean(x, 2, 3).flatten(1).to(layer.weight.dtype)  # type: ignore[arg-type]
+    """Global average pooling, (N, C, H, W) -> (N, C), in the type of the layer that takes it."""
+    return (wide(x).sum((2, 3)) / (x.shape[2] * x.shape[3])).to(layer.weight.dtype)  # type: ignore[arg-type]
+
+
+def as_map(gate: Tensor) -> Tensor:
+    """(N, C) -> (N, C, 1, 1)."""
+    return gate.view(*gate.shape, 1, 1)
 
 
 def memory_format(x: Tensor) -> torch.memory_format:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import whole
-from pipeline.attention._ops import BatchNorm, pooled
+from pipeline.attention._ops import BatchNorm, as_map, pooled
 
 
 class BAM(Attention):
@@ -59,7 +59,7 @@ class BAM(Attention):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        channel = self.channel(pooled(x, self.channel[0]))[:, :, None, None]
+        channel = as_map(self.channel(pooled(x, self.channel[0])))
         spatial = self.spatial(x)
         logits = channel * spatial if self.form == "official" else channel + spatial
         return x * (logits.sigmoid_() + 1).to(x.dtype)

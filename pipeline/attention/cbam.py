@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import odd, whole
-from pipeline.attention._ops import BatchNorm, mean
+from pipeline.attention._ops import BatchNorm, as_map, mean, pooled
 
 
 class CBAM(Attention):
@@ -54,9 +54,11 @@ class CBAM(Attention):
 
     def _channel_gate(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, 1, 1)."""
-        statistics = torch.stack((mean(x, 2, 3).to(x.dtype), F.adaptive_max_pool2d(x, 1))).flatten(2)
-        hidden = F.relu(self.squeeze(statistics.to(self.squeeze.weight.dtype)))
-        return self.excite(hidden).sum(0).sigmoid()[:, :, None, None].to(x.dtype)
+        statistics = torch.stack(
+            (pooled(x, self.squeeze), F.adaptive_max_pool2d(x, 1).flatten(1).to(self.squeeze.weight.dtype))
+        )
+        hidden = F.relu(self.squeeze(statistics))
+        return as_map(self.excite(hidden).sum(0).sigmoid()).to(x.dtype)
 
     def _spatial_gate(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, 1, H, W)."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import odd
-from pipeline.attention._ops import mean
+from pipeline.attention._ops import pooled
 from pipeline.study import UserError
 
 
@@ -34,8 +34,9 @@ class ECA(Attention):
         self.conv = nn.Conv1d(1, 1, size, padding=size // 2, bias=form == "article")
 
     def forward(self, x: Tensor) -> Tensor:
-        gate = self.conv(mean(x, 2, 3).flatten(2).transpose(1, 2).to(self.conv.weight.dtype)).sigmoid()
-        return x * gate.transpose(1, 2).unsqueeze(3).to(x.dtype)
+        row = pooled(x, self.conv).unsqueeze(2).transpose(1, 2)  # (N, 1, C); as a view, conv1d takes it faster
+        gate = self.conv(row).transpose(1, 2).sigmoid()
+        return x * gate.unsqueeze(3).to(x.dtype)
 
 
 def adaptive_kernel_size(channels: int, gamma: Any, beta: Any) -> int:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import one_of
-from pipeline.attention._ops import mean, wide, without_autocast
+from pipeline.attention._ops import as_map, pooled, wide, without_autocast
 from pipeline.study import UserError
 
 
@@ -81,14 +81,14 @@ class PolarizedSelfAttention(Attention):
             query = _dot(self.channel_query.weight.expand(x.shape[0], -1, -1), pixels, self.channel_query.bias)
             context = torch.bmm(pixels, query.softmax(2).transpose(1, 2)).squeeze(2)
             context = self.channel_value(context.to(self.channel_value.weight.dtype))
-            return self.channel_up(context).sigmoid()[:, :, None, None]
+            return as_map(self.channel_up(context).sigmoid())
 
     def _spatial_gate(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, 1, H, W)."""
         n, _, h, w = x.shape
         value = self.spatial_value
         with without_autocast(x):
-            query = self.spatial_query(mean(x, 2, 3).flatten(1).to(value.weight.dtype))
+            query = self.spatial_query(pooled(x, value))
             if self.official and self.sequential:
                 values = F.linear(wide(x).flatten(2).transpose(1, 2), wide(value.weight)).transpose(1, 2).softmax(2)
                 return torch.bmm(wide(query).unsqueeze(1), values).view(n, 1, h, w).sigmoid()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import one_of, whole
-from pipeline.attention._ops import pooled
+from pipeline.attention._ops import as_map, pooled
 
 
 class SE(Attention):
@@ -36,4 +36,4 @@ class SE(Attention):
 
     def forward(self, x: Tensor) -> Tensor:
         gate = self.excite(F.relu(self.squeeze(pooled(x, self.squeeze)))).sigmoid()
-        return x * gate[:, :, None, None].to(x.dtype)
+        return x * as_map(gate).to(x.dtype)

@@ -29,8 +29,8 @@ class SGE(Attention):
         super().__init__()
         self.groups = groups_of(channels, groups)
         self.bias_start = 0.0 if form == "article" else 1.0
-        self.weight = nn.Parameter(torch.empty(groups))
-        self.bias = nn.Parameter(torch.empty(groups))
+        self.weight = nn.Parameter(torch.empty(groups, 1))
+        self.bias = nn.Parameter(torch.empty(groups, 1))
 
     def init_weights(self) -> None:
         super().init_weights()
@@ -49,5 +49,5 @@ class SGE(Attention):
             score = torch.bmm(mean(x_g, 2).transpose(1, 2), x_g).view(n, self.groups, h * w)
         score = score - mean(score, 2)
         std = torch.linalg.vector_norm(score, dim=2, keepdim=True) * max(h * w - 1, 1) ** -0.5
-        gate = torch.addcmul(self.bias[:, None], score, self.weight[:, None] / (std + self.eps)).sigmoid_()
+        gate = torch.addcmul(self.bias, score, self.weight / (std + self.eps)).sigmoid_()
         return gate.view(n, self.groups, 1, h, w)

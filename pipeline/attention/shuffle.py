@@ -29,8 +29,8 @@ class ShuffleAttention(Attention):
         super().__init__()
         self.groups = groups_of(channels, groups, multiple=2)
         half = channels // (2 * groups)
-        self.channel_weight = nn.Parameter(torch.empty(half))
-        self.channel_bias = nn.Parameter(torch.empty(half))
+        self.channel_weight = nn.Parameter(torch.empty(half, 1, 1))
+        self.channel_bias = nn.Parameter(torch.empty(half, 1, 1))
         self.spatial_weight = nn.Parameter(torch.empty(half))
         self.spatial_bias = nn.Parameter(torch.empty(half))
         self.norm = nn.GroupNorm(half, half)
@@ -45,8 +45,7 @@ class ShuffleAttention(Attention):
     def forward(self, x: Tensor) -> Tensor:
         n, c, h, w = x.shape
         x0, x1 = x.reshape(n * self.groups, -1, h, w).chunk(2, 1)
-        shape = (1, -1, 1, 1)
-        channel = torch.addcmul(self.channel_bias.view(shape), mean(x0, 2, 3), self.channel_weight.view(shape))
+        channel = torch.addcmul(self.channel_bias, mean(x0, 2, 3), self.channel_weight)
         weight = self.norm.weight * self.spatial_weight
         bias = torch.addcmul(self.spatial_bias, self.norm.bias, self.spatial_weight)
         spatial = F.group_norm(x1, self.norm.num_groups, weight, bias, self.norm.eps)

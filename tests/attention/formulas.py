@@ -114,7 +114,7 @@ def shuffle(m: Any, x: Tensor, groups: int = 8, **_: Any) -> Tensor:
     out, half = [], x.shape[1] // (2 * groups)
     for g in range(groups):
         x0, x1 = x[:, 2 * g * half : (2 * g + 1) * half], x[:, (2 * g + 1) * half : (2 * g + 2) * half]
-        out.append(x0 * spread(sigmoid(m.channel_weight * pool(x0) + m.channel_bias)))
+        out.append(x0 * spread(sigmoid(m.channel_weight.flatten() * pool(x0) + m.channel_bias.flatten())))
         centred = x1 - spread(pool(x1))
         unit = centred / spread((pool(centred**2) + m.norm.eps).sqrt())
         unit = unit * spread(m.norm.weight) + spread(m.norm.bias)
