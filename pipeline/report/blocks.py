@@ -44,7 +44,7 @@ class Table:
 class Drawing:
     """A figure as files: the picture beside the Markdown, and SVG (with its data on hover) for the html."""
 
-    suffix: Literal["png", "jpg"]
+    suffix: Literal["png", "webp"]
     picture: bytes
     size: tuple[int, int]
     svg: str | None = None

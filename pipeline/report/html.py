@@ -114,9 +114,8 @@ def _figure(block: Figure, drawing: Drawing, reader: MarkdownIt) -> str:
     if drawing.svg:
         picture = drawing.svg.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
     else:
-        kind = {"png": "png", "jpg": "jpeg"}[drawing.suffix]
         data = base64.b64encode(drawing.picture).decode()
         width, height = drawing.size
-        picture = f'<img src="data:image/{kind};base64,{data}" alt="{alt}" width="{width}" height="{height}">'
+        picture = f'<img src="data:image/{drawing.suffix};base64,{data}" alt="{alt}" width="{width}" height="{height}">'
     view = f'<div class="scroll" role="region" aria-label="figure: {block.name}" tabindex="0">{picture}</div>'
     return f"<figure>{view}<figcaption>{reader.renderInline(block.caption)}</figcaption></figure>\n"

@@ -58,7 +58,7 @@ class Forest:
             axes.plot(row.delta, y, marker, color=colour, markersize=6, markeredgecolor=canvas.PAPER, gid=gid)
             tips[gid] = f"{row.name}: {signed(row.delta)} {interval(row.low, row.high)}, {VERDICTS[row.verdict]}"
             axes.annotate(
-                f"{signed(row.delta)}  {VERDICTS[row.verdict]}",
+                f"{signed(row.delta)}\u2002{VERDICTS[row.verdict]}",
                 (1.01, y),
                 xycoords=axes.get_yaxis_transform(),
                 va="center",
@@ -73,5 +73,6 @@ class Forest:
         axes.margins(x=0.04)
         axes.grid(axis="x", color=canvas.RULE, linewidth=0.6)
         axes.set_axisbelow(True)
-        axes.set_xlabel(f"←  worse     difference in {self.metric} from {canvas.short(self.baseline)}     better  →")
+        what = f"difference in {self.metric} from {canvas.short(self.baseline)}"
+        axes.set_xlabel(f"← worse\u2003{what}\u2003better →")  # SVG keeps no two spaces, but it keeps wide ones
         return canvas.save(figure, name, tips)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import RendererAgg
-from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
 from pipeline.report.blocks import Drawing
@@ -114,7 +113,7 @@ class Tradeoff:
             fontsize=7.5,
             color=self._look(point)[0],
             va="center",
-            path_effects=[withStroke(linewidth=2, foreground=canvas.PAPER)],
+            bbox={"facecolor": canvas.PAPER, "alpha": 0.7, "linewidth": 0, "pad": 0.4},
         )
         frame = axes.get_window_extent(renderer)
         boxes = []
