@@ -40,7 +40,7 @@ def run(
     rng: np.random.Generator, gt: GroundTruth, ease: np.ndarray, detections_per_image: float, quality: float = 0.0
 ) -> Detections:
     """One trained detector: each box found or not, with an error of place and a score; the rest are strangers."""
-    clear = ease + quality + rng.normal(0, 0.7, len(ease))
+    clear = ease + quality + rng.normal(0, 0.5, len(ease))
     found = np.flatnonzero(clear > -1.0)
     sides = gt.boxes[found, 2:]
     spread = 0.11 * np.exp(-0.35 * clear[found])[:, None]
@@ -49,7 +49,7 @@ def run(
     strangers = max(int(detections_per_image * len(gt.image_ids)) - len(found), 0)
     source = rng.integers(0, len(gt.image), strangers)
     far = np.hstack([rng.uniform(0, (WIDTH, HEIGHT), (strangers, 2)), gt.boxes[source, 2:]])
-    logit = np.concatenate([clear[found] + rng.normal(0, 0.8, len(found)), rng.normal(-1.8 - quality, 1, strangers)])
+    logit = np.concatenate([clear[found] + rng.normal(0, 0.6, len(found)), rng.normal(-1.8 - quality, 1, strangers)])
     return Detections(
         image=np.concatenate([gt.image[found], rng.integers(0, len(gt.image_ids), strangers)]),
         category=np.concatenate([gt.category[found], gt.category[source]]),

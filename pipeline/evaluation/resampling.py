@@ -27,6 +27,8 @@ from scipy.sparse import csr_matrix
 from pipeline.evaluation.boxes import Bools, Floats, GroundTruth, Ints
 from pipeline.evaluation.matches import MatchTable, positives
 
+Roles = dict[int, list[slice]]
+
 CHUNK = 2000  # resamples at a time: wide rows spare calls, and the state stays in the cache
 
 
@@ -73,16 +75,16 @@ def weighted_ap(table: MatchTable, resamples: Resamples) -> Floats:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Detections of one class and area in falling score, up to the last true positive.
+    """Detections of one class and area that count, in falling score, up to the last true positive.
 
-    For each detection, the thresholds (as slices, since neighbours agree) at which it has a role.
+    The thresholds at which a detection has a role are slices, since neighbours agree, by its place in the ranking.
     """
 
     image: list[int]
     always: list[bool]  # counted at every threshold
-    sometimes: list[list[slice]]  # else, where it is counted
-    right: list[list[slice]]  # where it is a true positive
-    peak: list[list[slice]]  # where it is the last true positive before a false one
+    sometimes: Roles  # else, where it is counted
+    right: Roles  # where it is a true positive
+    peak: Roles  # where it is the last true positive before a false one
     total_always: csr_matrix  # (1, V) how many of each image are always counted,
     total_sometimes: csr_matrix  # (T, V) sometimes,
     total_right: csr_matrix  # (T, V) and right
@@ -91,7 +93,8 @@ class Ranking:
     def of(true_positive: Bools, counted: Bools, image: Ints) -> Ranking:
         """From (T, N), (T, N) and (N,)."""
         end = int(np.flatnonzero(true_positive.any(axis=0)).max(initial=-1)) + 1
-        true_positive, counted, image = true_positive[:, :end], counted[:, :end], image[:end]
+        kept = np.flatnonzero(counted[:, :end].any(axis=0))
+        true_positive, counted, image = true_positive[:, kept], counted[:, kept], image[kept]
         always: Bools = np.logical_and.reduce(counted, axis=0)
         sometimes = counted & ~always
         return Ranking(
@@ -119,16 +122,16 @@ def sweep(ranking: Ranking, weights: Floats, n_positive: Floats) -> Floats:
     with np.errstate(invalid="ignore"):  # 0 / 0 before the first detection that was drawn; fmax passes it over
         for n in range(len(ranking.image) - 1, -1, -1):
             weight = weights[ranking.image[n]]
-            for t in ranking.peak[n]:
+            for t in ranking.peak.get(n, ()):
                 still = _recalls_reached(np.divide(true[t], boxes, out=x[t]), y[t], mask[t])
                 passed = np.subtract(reached[t], still, out=x[t])
                 np.add(ap[t], np.multiply(passed, envelope[t], out=passed), out=ap[t])
                 reached[t] = still
                 precision = np.divide(true[t], np.add(counted, more[t], out=y[t]), out=x[t])
                 np.fmax(envelope[t], precision, out=envelope[t])
-            for t in ranking.right[n]:
+            for t in ranking.right.get(n, ()):
                 np.subtract(true[t], weight, out=true[t])
-            for t in ranking.sometimes[n]:
+            for t in ranking.sometimes.get(n, ()):
                 np.subtract(more[t], weight, out=more[t])
             if ranking.always[n]:
                 counted -= weight
@@ -153,14 +156,14 @@ def _peaks(true_positive: Bools, counted: Bools) -> Bools:
     return peak
 
 
-def _slices(mask: Bools) -> list[list[slice]]:
-    """For each column of (T, N), its runs of True."""
+def _slices(mask: Bools) -> Roles:
+    """For each column of (T, N) that has any, its runs of True."""
     edges = np.diff(mask.astype(np.int8), axis=0, prepend=0, append=0).T  # (N, T + 1)
     column, start = np.nonzero(edges == 1)
     stop = np.nonzero(edges == -1)[1]
-    found: list[list[slice]] = [[] for _ in range(mask.shape[1])]
+    found: Roles = {}
     for n, first, last in zip(column.tolist(), start.tolist(), stop.tolist(), strict=True):
-        found[n].append(slice(first, last))
+        found.setdefault(n, []).append(slice(first, last))
     return found
 
 
