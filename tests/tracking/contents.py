@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,16 @@ def one(found: MlflowClient, key: str, **options: Any) -> Run:
     return matches[0]
 
 
-def history(found: MlflowClient, run: Run) -> dict[str, list[tuple[int, int, str]]]:
-    """{metric: [(step, timestamp, value)]}."""
+def history(found: MlflowClient, run: Run, only: Collection[str] = ()) -> dict[str, list[tuple[int, int, str]]]:
+    """{metric: [(step, timestamp, value)]}, of all metrics or of those named."""
     return {
         key: sorted((p.step, p.timestamp, repr(p.value)) for p in found.get_metric_history(run.info.run_id, key))
         for key in run.data.metrics
+        if not only or key in only
     }
 
 
-def contents(found: MlflowClient, study: str = "demo") -> dict[str, Any]:
+def contents(found: MlflowClient, study: str = "demo", only: Collection[str] = ()) -> dict[str, Any]:
     everything = runs(found, study)
     keys = {run.info.run_id: run.data.tags["key"] for run in everything}
     return {
@@ -44,7 +46,8 @@ def contents(found: MlflowClient, study: str = "demo") -> dict[str, Any]:
             "name": run.info.run_name,
             "times": (run.info.start_time, run.info.end_time, run.info.status),
             "params": run.data.params,
-            "metrics": history(found, run),
+            "metrics": run.data.metrics,
+            "history": history(found, run, only),
             "tags": run.data.tags | {PARENT: keys.get(run.data.tags.get(PARENT, ""))},
             "inputs": sorted((i.dataset.name, i.dataset.digest, i.tags[0].value) for i in run.inputs.dataset_inputs),
             "artifacts": artifacts(found, run),

@@ -9,6 +9,7 @@ import json
 import os
 import random
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +72,9 @@ class Tree:
         rng = random.Random(f"{variant}{seed}{self.lr[variant]}")
         rows: list[tuple[Any, ...]] = []
         for step in range(1, (steps or self.steps) + 1):
-            time = f"{self.started(variant, seed) + step:.3f}"
-            rows.append((1, step, time, "loss", repr(2 / step + rng.random() / 10)))
-            rows.append((1, step, time, "lr", repr(self.lr[variant])))
+            clock = f"{self.started(variant, seed) + step:.3f}"
+            rows.append((1, step, clock, "loss", repr(2 / step + rng.random() / 10)))
+            rows.append((1, step, clock, "lr", repr(self.lr[variant])))
         return rows
 
     def started(self, variant: str, seed: int) -> float:
@@ -114,7 +115,7 @@ class Tree:
         identity = {"variant": variant, "seed": seed, "fingerprint": self.fingerprint(variant, seed)}
         write_json(folder / "cell.json", identity)
         beat = {"state": "running", "epoch": 1, "epochs": 1, "step": step, "steps": self.steps, "loss": 1.0}
-        beat |= {"eta_seconds": 9.0, "time": START, "pid": pid or os.getpid(), "host": socket.gethostname()}
+        beat |= {"eta_seconds": 9.0, "time": time.time(), "pid": pid or os.getpid(), "host": socket.gethostname()}
         write_json(folder / "heartbeat.json", beat)
         write_csv(folder / "history.csv", HISTORY, self.history(variant, seed, step))
         for name in ("DONE", "FAILED"):
