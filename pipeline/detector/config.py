@@ -14,6 +14,7 @@ from pipeline.study import Study, Train, UserError, Variant
 MANIFEST = Path("data/coco/manifest.json")
 NARROW = {256: 64, 1024: 256}  # pyramid and head widths of a thin detector, as a quarter
 WIDTH_KEYS = ("in_channels", "out_channels", "feat_channels", "fc_out_channels", "conv_out_channels")
+THIN = ("ResNet", "ResNeXt", "Res2Net")  # backbones whose widths follow from `base_channels`
 FEWER = {"nms_pre": 400, "max_per_img": 200}  # a thin detector's proposals
 
 
@@ -77,6 +78,11 @@ def _width_and_weights(model: Any, study: Study) -> None:
         backbone.init_cfg = dict(type="Pretrained", checkpoint=detector.weights)
     if detector.width == "full":
         return
+    if backbone.type not in THIN or not isinstance(model.get("neck"), Mapping):
+        raise UserError(
+            f"detector.width: thin needs one neck and a backbone of {', '.join(THIN)}; {detector.config} has "
+            f"{backbone.type}; allowed: full"
+        )
     backbone.base_channels = 16
     model.neck.in_channels = [channels // 4 for channels in model.neck.in_channels]
     for part in ("neck", "rpn_head", "roi_head", "bbox_head"):
@@ -90,18 +96,22 @@ def _narrow(node: Any) -> None:
     for key, value in list(node.items()):
         if key in WIDTH_KEYS and isinstance(value, int):
             node[key] = NARROW.get(value, value)
-        elif isinstance(value, dict):
-            _narrow(value)
-            if value.get("type") == "AnchorGenerator" and list(value.get("scales") or []) == [8]:
-                value["scales"] = [4]  # a thin detector is for small images
+        for part in value if isinstance(value, list) else [value]:  # a cascade has a list of heads
+            if isinstance(part, dict):
+                _narrow(part)
+        if isinstance(value, dict) and value.get("type") == "AnchorGenerator" and value.get("scales") == [8]:
+            value["scales"] = [4]  # a thin detector is for small images
 
 
 def _fewer_proposals(model: Any) -> None:
-    rpn = [config for config in (model.train_cfg.get("rpn_proposal"), model.test_cfg.get("rpn")) if config]
-    for config in rpn:
-        config.update(FEWER)
-    if "rcnn" in model.train_cfg and "sampler" in model.train_cfg.rcnn:
-        model.train_cfg.rcnn.sampler.num = 64
+    train, test = model.get("train_cfg") or {}, model.get("test_cfg") or {}
+    for config in (train.get("rpn_proposal"), test.get("rpn")):
+        if config:
+            config.update(FEWER)
+    rcnn = train.get("rcnn")
+    for stage in rcnn if isinstance(rcnn, list) else [rcnn]:
+        if stage and "sampler" in stage:
+            stage.sampler.num = 64
 
 
 def _classes(node: Any, count: int) -> None:

@@ -1,0 +1,199 @@
+"""One cell from its plan to its files; interrupted or not, the same numbers; a failure says why."""
+
+from __future__ import annotations
+
+import csv
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmdet.apis import inference_detector, init_detector
+from mmengine.config import Config
+
+from pipeline import cell, stages
+from pipeline.cells import SCRATCH, is_done
+from pipeline.detector.checkpoints import saved
+from pipeline.detector.history import History
+from pipeline.detector.train import _tuples, train
+from pipeline.files import file_sha256, read_json
+from pipeline.plan import MANIFEST, fingerprint
+from pipeline.study import UserError
+
+from . import tiny
+from .test_weights import checkpoint
+
+EPOCHS, PER_EPOCH, SEED = 4, 2, 0
+KEPT = ("predictions.json.gz", "checkpoint.pth", "history.csv", "run.json", "DONE", "heartbeat.json", "train.log")
+# Pictures are shrunk to three quarters, so that boxes must be scaled back; low scores count too.
+STUDY = tiny.study(
+    {
+        "cbam": {"attention": "cbam"},
+        "loud": {"overrides": {"optim_wrapper.optimizer.lr": 1e12}},
+    },
+    train={"epochs": EPOCHS, "image_size": (72, 48)},
+    overrides={**tiny.R50, "model.test_cfg.rcnn.score_thr": 0.0},
+)
+
+
+@pytest.fixture(scope="module")
+def plan(project: Path) -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        return stages.plan_of(STUDY, "cbam")
+
+
+@pytest.fixture(scope="module")
+def whole(project: Path, plan: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cell, trained without a break."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        train(plan, SEED, "a" * 64, folder)
+    return folder
+
+
+@pytest.fixture
+def _signals() -> Iterator[None]:
+    """A cell makes termination an interruption; the tests' own process keeps its way."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def history(folder: Path) -> list[dict[str, str]]:
+    with (folder / "history.csv").open() as file:
+        return [row for row in csv.DictReader(file) if row["metric"] != "seconds_per_iter"]
+
+
+def leaves_nothing_heavy(folder: Path) -> bool:
+    """All outputs, and of what resuming needed (optimizer states, MMEngine's folders) nothing."""
+    names = {path.name for path in folder.iterdir()}
+    return set(KEPT) <= names and not list(saved(folder)) and not any(path.is_dir() for path in folder.iterdir())
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    content: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    return content
+
+
+def test_a_cell_leaves_what_the_later_stages_read(whole: Path, plan: dict[str, Any]) -> None:
+    assert leaves_nothing_heavy(whole)
+    run = read_json(whole / "run.json")
+    state = weights(whole / "checkpoint.pth")
+    attention = {key for key in state.keys() - tiny.shared(state).keys() if "running" not in key and "num_" not in key}
+    assert run["attention_parameters"] == sum(state[key].numel() for key in attention)
+    assert (run["variant"], run["seed"], run["state"], run["fingerprint"]) == ("cbam", SEED, "done", "a" * 64)
+    assert (run["epochs"], run["steps"], run["resumed_from"]) == (EPOCHS, EPOCHS * PER_EPOCH, None)
+    assert (run["threads"], run["world_size"], run["weights"], run["device"]) == (1, 1, None, "cpu")
+    assert run["checkpoint_sha256"] == file_sha256(whole / "checkpoint.pth")
+    assert run["predictions_sha256"] == file_sha256(whole / "predictions.json.gz")
+    rows = history(whole)
+    assert [int(row["step"]) for row in rows if row["metric"] == "loss"] == list(range(1, EPOCHS * PER_EPOCH + 1))
+    assert {"loss", "loss_rpn_cls", "loss_rpn_bbox", "loss_cls", "loss_bbox", "acc", "lr"} == {
+        row["metric"] for row in rows
+    }
+    assert {(row["epoch"], row["step"]) for row in rows} == {
+        (str(i // PER_EPOCH + 1), str(i + 1)) for i in range(EPOCHS * PER_EPOCH)
+    }
+    beat = read_json(whole / "heartbeat.json")
+    assert (beat["state"], beat["step"], beat["epoch"], beat["eta_seconds"]) == ("done", 8, EPOCHS, 0.0)
+
+
+def test_detections_are_those_of_mmdetections_own_inference(whole: Path, plan: dict[str, Any]) -> None:
+    """inference_detector reads the picture itself and gives boxes in its own pixels."""
+    model = init_detector(Config(_tuples(plan["config"])), str(whole / "checkpoint.pth"), device="cpu")
+    predictions = read_json(whole / "predictions.json.gz")
+    truth = read_json(MANIFEST.parent / "val.json")
+    names = {category["id"]: number for number, category in enumerate(truth["categories"])}
+    assert [p["image_id"] for p in predictions] == sorted(p["image_id"] for p in predictions)
+    for picture in truth["images"]:
+        found = [p for p in predictions if p["image_id"] == picture["id"]]
+        expected = inference_detector(model, str(Path("data/coco/images") / picture["file_name"])).pred_instances
+        boxes = torch.tensor([p["bbox"] for p in found])
+        boxes[:, 2:] += boxes[:, :2]
+        assert len(found) > 5
+        assert boxes.max() > 72  # in pixels of the original
+        torch.testing.assert_close(boxes, expected.bboxes, atol=1e-4, rtol=1e-5)
+        assert [p["score"] for p in found] == [float(str(score)) for score in expected.scores.numpy()]
+        assert [names[p["category_id"]] for p in found] == expected.labels.tolist()
+
+
+def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupt a training after an iteration, as a kill would: nothing gets to finish."""
+    write = History.after_train_iter
+
+    def then_stop(self: History, runner: Any, *rest: Any, **named: Any) -> None:
+        write(self, runner, *rest, **named)
+        if runner.iter + 1 == step:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(History, "after_train_iter", then_stop)
+
+
+def test_an_interrupted_cell_ends_as_if_nothing_had_happened(
+    whole: Path, plan: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(7, patch)  # in epoch 4
+        with pytest.raises(KeyboardInterrupt):
+            train(plan, SEED, "b" * 64, tmp_path)
+    assert read_json(tmp_path / "heartbeat.json")["epoch"] == 4
+    kept = [path.name for path in saved(tmp_path)]
+    assert kept == ["epoch_3.pth", "epoch_2.pth"]
+    broken = tmp_path / "epoch_3.pth"
+    broken.write_bytes(broken.read_bytes()[:-1000])
+    train(plan, SEED, "b" * 64, tmp_path)
+    assert read_json(tmp_path / "run.json")["resumed_from"] == 2
+    assert "epoch_3.pth is broken" in (tmp_path / "train.log").read_text()
+    assert leaves_nothing_heavy(tmp_path)
+    one, two = weights(whole / "checkpoint.pth"), weights(tmp_path / "checkpoint.pth")
+    assert one.keys() == two.keys()
+    assert all(torch.equal(value, two[key]) for key, value in one.items())
+    predicted = [(folder / "predictions.json.gz").read_bytes() for folder in (whole, tmp_path)]
+    assert predicted[0] == predicted[1]
+    ours = [[{k: v for k, v in row.items() if k != "time"} for row in history(folder)] for folder in (whole, tmp_path)]
+    assert ours[0] == ours[1]
+
+
+@pytest.mark.usefixtures("_signals")
+def test_a_loss_that_is_no_number_ends_the_cell() -> None:
+    plan = stages.plan_of(STUDY, "loud")
+    with pytest.raises(cell.CellFailed, match=r"loud seed 0 failed: Diverged: the loss is (nan|inf)"):
+        cell.run(plan, 0)
+    folder = SCRATCH / fingerprint(plan["digest"], read_json(MANIFEST)["digest"], 0)
+    failure = read_json(folder / "FAILED")
+    assert failure["kind"] == "diverged"
+    assert failure["tail"]
+    assert not is_done(folder.name)
+
+
+@pytest.mark.usefixtures("_signals")
+def test_pretrained_weights_are_checked_where_they_are_used(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.pth", tmp_path / "bad.pth"
+    checkpoint(good)
+    checkpoint(bad, {"layer1.0.conv1.weight": None})
+    identities = []
+    for path in (good, bad):
+        study = tiny.study({"cbam": {"attention": "cbam"}}, weights=str(path))
+        plan = stages.plan_of(study, "cbam")
+        if path == bad:
+            with pytest.raises(cell.CellFailed, match=r"bad\.pth lacks 1 keys of the backbone"):
+                cell.run(plan, 0)
+        else:
+            cell.run(plan, 0)
+        identities.append(fingerprint(plan["digest"], read_json(MANIFEST)["digest"], 0))
+    record = read_json(SCRATCH / identities[0] / "run.json")["weights"]
+    assert (record["sha256"], record["unexpected"]) == (file_sha256(good), [])
+    assert record["missing"]
+    assert all("attention_before_add_cbam" in key for key in record["missing"])
+    assert read_json(SCRATCH / identities[1] / "FAILED")["kind"] == "input"
+    assert identities[0] != identities[1]
+
+
+def test_a_plan_for_a_gpu_is_refused_without_one(plan: dict[str, Any], tmp_path: Path) -> None:
+    config = {**plan["config"], "resources": {**plan["config"]["resources"], "device": "cuda"}}
+    with pytest.raises(UserError, match=r"train\.device is cuda and torch sees no GPU"):
+        train({**plan, "config": config}, SEED, "c" * 64, tmp_path)
