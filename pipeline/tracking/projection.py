@@ -208,7 +208,7 @@ def _datasets(sources: Sources) -> tuple[DatasetInput, ...]:
     card = sources.card
     if not card:
         return ()
-    source = json.dumps({"uri": str(card.get("source", "")), "licence": str(card.get("licence", ""))})
+    source = json.dumps({"uri": card["origin"], "kind": card["source"], "licence": card["licence"]})
     splits = (("train", "training"), (sources.comparison["split"], "evaluation"))
     return tuple(
         DatasetInput(

@@ -183,7 +183,8 @@ class Tree:
             out / "card.json",
             {
                 "name": "roadmarks",
-                "source": "drawn",
+                "source": "roadmarks",
+                "origin": "drawn",
                 "licence": "Apache-2.0",
                 "digest": "d" * 64,
                 "splits": {"train": {"images": 120, "boxes": 400}, "val": {"images": 60, "boxes": 200}},
