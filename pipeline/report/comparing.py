@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.report import tables
+from pipeline.report import records
 from pipeline.report.blocks import Alert, Cell, Column, Table
 from pipeline.report.evidence import Evidence
 from pipeline.report.text import Markdown, escape
@@ -34,12 +34,12 @@ def changes(this: Evidence, other: Evidence) -> Changes:
         other=names[1],
         alerts=_alerts(this, other),
         summary=_summary(this, other),
-        settings=tables.differences(
+        settings=records.differences(
             "Settings that differ", _different(_flat(this.study["params"]), _flat(other.study["params"])), names
         ),
-        data=tables.differences("Data that differ", _different(_data(this), _data(other)), names),
+        data=records.differences("Data that differ", _different(_data(this), _data(other)), names),
         verdicts=_verdicts(this, other, names),
-        versions=tables.differences(
+        versions=records.differences(
             "Code, libraries and hardware that differ", _different(_provenance(this), _provenance(other)), names
         ),
     )

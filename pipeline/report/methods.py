@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.report.blocks import Table
 from pipeline.report.evidence import Evidence
-from pipeline.report.tables import differences
+from pipeline.report.records import differences
 from pipeline.report.text import Markdown, code, escape
 
 PLACES = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pipeline.report import examples, plots, tables, verdict
+from pipeline.report import examples, plots, records, tables, verdict
 from pipeline.report.blocks import Alert, Figure, Table
 from pipeline.report.evidence import Evidence
 from pipeline.report.methods import Method, methods
@@ -85,9 +85,9 @@ def build(evidence: Evidence) -> Report:
         alerts=verdict.alerts(evidence),
         remarks=verdict.remarks(evidence),
         verdict=verdict.verdict(evidence),
-        settings=tables.settings(evidence),
+        settings=records.settings(evidence),
         headline=tables.headline(evidence),
-        cost_note=tables.cost_note(evidence),
+        cost_note=records.cost_note(evidence),
         forest=plots.forest(evidence),
         tradeoff=plots.tradeoff(evidence),
         secondary=tables.secondary(evidence),
@@ -99,18 +99,18 @@ def build(evidence: Evidence) -> Report:
         precision_recall=plots.precision_recall(evidence),
         examples=examples.figures(evidence),
         card=evidence.card,
-        splits=tables.splits(evidence),
-        counts=tables.counts(evidence),
+        splits=records.splits(evidence),
+        counts=records.counts(evidence),
         methods=methods(evidence),
         article=tables.article(evidence) if article["applies"] else None,
         article_ap=tables.article(evidence, only="AP") if article["applies"] else None,
         article_sentence=str(article["sentence"]) if article["applies"] else "",
         threats=verdict.threats(evidence),
-        reproduce=tables.reproduce(evidence),
+        reproduce=records.reproduce(evidence),
         command=study["command"],
         params=json.dumps(study["params"], indent=2, ensure_ascii=False),
-        runs=tables.runs(evidence),
-        unfinished=tables.unfinished(evidence),
+        runs=records.runs(evidence),
+        unfinished=records.unfinished(evidence),
         cells=len(evidence.cells),
         coco_lines=tables.coco_lines(evidence),
     )

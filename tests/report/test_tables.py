@@ -83,13 +83,6 @@ def test_too_many_descriptive_rows_are_left_to_the_json(evidence: Evidence, monk
     assert tables.descriptive(evidence) is None
 
 
-def test_the_count_table_is_the_articles(evidence: Evidence) -> None:
-    table = tables.counts(evidence)
-    assert column(table, "class") == evidence.study["classes"]
-    assert column(table, "val") == ["1,465", "1,133", "638", "622", "12"]
-    assert column(table, "train")[0] == "5,860"
-
-
 def test_the_article_stands_beside_the_means_of_metrics_csv(evidence: Evidence) -> None:
     with (evidence.folder / "metrics.csv").open(encoding="utf-8") as file:
         values: dict[Any, list[float]] = {}
@@ -116,28 +109,3 @@ def test_the_coco_lines_are_those_of_metrics_csv(evidence: Evidence) -> None:
         assert rows[0].split()[-len(seeds) :] == [f"{frame[name, seed, 'AP']:.3f}" for seed in seeds]
         assert rows[11].split()[-len(seeds) :] == ["n/a"] * len(seeds)  # no ground truth
         assert "IoU=0.50:0.95 | area= large | maxDets=100 ]" in rows[5]
-
-
-def test_failed_missing_and_resumed_cells_have_their_reasons(evidence: Evidence) -> None:
-    table = tables.unfinished(evidence)
-    assert table is not None
-    assert [[str(cell.text) for cell in row] for row in table.rows] == [
-        ["se", "1", "resumed", "went on after epoch 3"],
-        ["se", "2", "missing", "no result was found"],
-        ["gam", "0", "failed", "out of memory at epoch 2"],
-    ]
-
-
-def test_reproduce_names_all_that_the_study_rests_on(evidence: Evidence) -> None:
-    facts = {str(row[0].text): str(row[1].text) for row in tables.reproduce(evidence).rows}
-    assert facts["git revision"] == evidence.study["git"]["revision"]
-    assert facts["working tree"] == "with uncommitted changes"
-    assert facts["params.yaml (sha256)"] == "cd" * 32
-    assert facts["dvc.lock (sha256)"] == "not recorded"
-    assert facts["seeds"] == "0, 1, 2"
-    assert facts["wall clock"] == "32.2 min"
-    assert facts["device time"] == "0.52 h"
-    assert "torch 2.13.0" in facts["versions"]
-    fingerprints = column(tables.runs(evidence), "fingerprint")
-    assert len(fingerprints) == 31
-    assert fingerprints[0].strip("`") == evidence.runs["baseline", 0]["fingerprint"][:16]
