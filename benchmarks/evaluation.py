@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.simulated import ease, ground_truth, run
+from benchmarks.simulated import ground_truth, nature, run
 from pipeline.evaluation import compare
 from pipeline.evaluation.boxes import Detections, GroundTruth
 from pipeline.evaluation.engine import accumulate, by_pycocotools
@@ -67,8 +67,8 @@ def timed(images: int, classes: int, boxes: int, resamples: int) -> tuple[float,
 def study(images: int, classes: int, boxes: int, runs: int) -> tuple[GroundTruth, list[Detections]]:
     rng = np.random.default_rng(0)
     gt = ground_truth(rng, images, classes, boxes)
-    easy = ease(rng, gt)
-    return gt, [run(rng, gt, easy, detections_per_image=13) for _ in range(runs)]
+    common = nature(rng, gt)
+    return gt, [run(rng, gt, common, detections_per_image=13) for _ in range(runs)]
 
 
 def seconds(work: Callable[[], Any]) -> float:

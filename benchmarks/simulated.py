@@ -6,6 +6,8 @@ Boxes have a difficulty of their own and of their image, common to all runs; a r
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from pipeline.evaluation.boxes import Detections, GroundTruth
@@ -31,20 +33,37 @@ def ground_truth(rng: np.random.Generator, images: int, classes: int, boxes: int
     )
 
 
-def ease(rng: np.random.Generator, gt: GroundTruth) -> np.ndarray:
-    """(G,) how easy each box is, half of it by its image; the same for every run."""
-    return rng.normal(0, 0.8, len(gt.image_ids))[gt.image] + rng.normal(0, 0.8, len(gt.image))
+@dataclass(frozen=True)
+class Nature:
+    """What all runs have in common: how easy each box is, half of it by its image, and where it seems to lie."""
+
+    ease: np.ndarray  # (G,)
+    offset: np.ndarray  # (G, 4) standard normal
+
+    def seen_by(self, rng: np.random.Generator, taste: float) -> Nature:
+        """The same for a variant that finds other boxes easy; `taste` is the SD over boxes."""
+        return Nature(self.ease + rng.normal(0, taste, len(self.ease)), self.offset)
+
+
+def nature(rng: np.random.Generator, gt: GroundTruth) -> Nature:
+    of_images = rng.normal(0, 0.8, len(gt.image_ids))
+    ease = of_images[gt.image] + rng.normal(0, 0.8, len(gt.image))
+    return Nature(ease, rng.normal(0, 1, (len(ease), 4)))
 
 
 def run(
-    rng: np.random.Generator, gt: GroundTruth, ease: np.ndarray, detections_per_image: float, quality: float = 0.0
+    rng: np.random.Generator, gt: GroundTruth, nature: Nature, detections_per_image: float, quality: float = 0.0
 ) -> Detections:
-    """One trained detector: each box found or not, with an error of place and a score; the rest are strangers."""
-    clear = ease + quality + rng.normal(0, 0.5, len(ease))
+    """One trained detector: each box found or not, with an error of place and a score; the rest are strangers.
+
+    Half of the variance of place is the box's own.
+    """
+    clear = nature.ease + quality + rng.normal(0, 0.5, len(nature.ease))
     found = np.flatnonzero(clear > -1.0)
     sides = gt.boxes[found, 2:]
     spread = 0.11 * np.exp(-0.35 * clear[found])[:, None]
-    near = gt.boxes[found] + np.hstack([sides, sides]) * spread * rng.normal(0, 1, (len(found), 4))
+    error = np.sqrt(0.5) * (nature.offset[found] + rng.normal(0, 1, (len(found), 4)))
+    near = gt.boxes[found] + np.hstack([sides, sides]) * spread * error
     near[:, 2:] = np.maximum(near[:, 2:], 2.0)
     strangers = max(int(detections_per_image * len(gt.image_ids)) - len(found), 0)
     source = rng.integers(0, len(gt.image), strangers)
