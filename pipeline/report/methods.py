@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.report.blocks import Table
 from pipeline.report.evidence import Evidence
 from pipeline.report.records import differences
-from pipeline.report.text import Markdown, code, escape
+from pipeline.report.text import Markdown, escape, prose
 
 PLACES = {
     "after_conv1": "after the first convolution of each residual block",
@@ -44,7 +44,7 @@ def _method(name: str, variant: dict[str, Any], baseline: str) -> Method:
     return Method(
         name=name,
         title=str(variant.get("title") or name),
-        formulas=[code(insertion["formula"]) for insertion in variant["attention"] if insertion.get("formula")],
+        formulas=[prose(insertion["formula"]) for insertion in variant["attention"] if insertion.get("formula")],
         facts=facts,
         changes=differences(
             f"Settings of {name} that differ", variant.get("config_differences") or {}, (baseline, name)
@@ -68,12 +68,12 @@ def _insertion(insertion: dict[str, Any]) -> list[Markdown]:
         Markdown(f"Form: {escape(insertion['form'])}; initialisation: {escape(insertion['init'])}."),
     ]
     if insertion.get("differs"):
-        facts.append(Markdown(f"What differs: {escape(insertion['differs'])}"))
+        facts.append(Markdown(f"What differs: {prose(insertion['differs'])}"))
     return facts
 
 
 def _link(insertion: dict[str, Any]) -> Markdown:
-    paper, link = insertion.get("paper") or "no paper stated", insertion.get("link") or ""
+    paper, link = (insertion.get("paper") or "no paper stated").rstrip("."), insertion.get("link") or ""
     if not link.startswith("https://") or any(mark in link for mark in " ()<>\"'"):
         return escape(paper)
     return Markdown(f"[{escape(paper)}]({link})")

@@ -32,3 +32,11 @@ def code(value: object) -> Markdown:
     """`value` in code type; as plain text where a backtick or a pipe would end the code or the cell."""
     text = plain(value)
     return escape(text) if "`" in text or "|" in text or not text.strip() else Markdown(f"`{text}`")
+
+
+def prose(value: object) -> Markdown:
+    """A sentence in which `backticks` set code, as in a docstring; everything else is shown as it is."""
+    parts = plain(value).split("`")
+    if len(parts) % 2 == 0:  # one backtick has no partner
+        return escape(value)
+    return Markdown("".join(code(part) if index % 2 else escape(part) for index, part in enumerate(parts)))

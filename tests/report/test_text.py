@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pipeline.report.text import Markdown, code, escape, plain
+from pipeline.report.text import Markdown, code, escape, plain, prose
 
 HOSTILE = "<script>alert(1)</script>|a_b*c"
 LETTERS = st.text(st.sampled_from("ab1 _*`[](){}<>|~$&#!-+.:;@\\\"'/é中"), max_size=24)
@@ -53,6 +53,18 @@ def test_escaped_text_stays_in_its_cell(text: str) -> None:
 )
 def test_code_is_plain_where_it_could_not_be_code(value: str, expected: str) -> None:
     assert code(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("form `official`: x * y", "form `official`: x \\* y"),
+        ("`a|b` and `<c>`", "a\\|b and `<c>`"),
+        ("one ` alone <b>", "one \\` alone \\<b\\>"),
+    ],
+)
+def test_prose_keeps_its_code(value: str, expected: str) -> None:
+    assert prose(value) == expected
 
 
 def test_markdown_is_not_escaped_again() -> None:
