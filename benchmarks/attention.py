@@ -1,6 +1,6 @@
 """Time of each attention module against a straight transcription of its formula in the common style.
 
-    python benchmarks/attention.py
+    python -m benchmarks.attention
 
 Ratio below 1: ours is faster. Forward and backward in train mode, both sides alternating in one process, ratio of the
 fastest passes, since other work on the machine only ever adds time. The transcriptions stand below: pooling layers,
@@ -257,17 +257,17 @@ def check(ours: nn.Module, theirs: nn.Module, x: Tensor, seed: Tensor) -> None:
     torch.testing.assert_close(*results, rtol=1e-3, atol=1e-4)
 
 
-def ratio(ours: nn.Module, theirs: nn.Module, x: Tensor, seconds: float) -> float:
+def ratio(ours: nn.Module, theirs: nn.Module, x: Tensor, seconds: float, clock: Callable[[], float]) -> float:
     """Fastest pass of `ours` over that of `theirs`, alternating for about `seconds`, at least 7 times each."""
     seed = torch.randn_like(x)
     check(ours, theirs, x, seed)
     times: tuple[list[float], list[float]] = ([], [])
-    start = time.perf_counter()
-    while time.perf_counter() - start < seconds or len(times[0]) < 7:
+    start = clock()
+    while clock() - start < seconds or len(times[0]) < 7:
         for module, spent in zip((ours, theirs), times, strict=True):
-            begin = time.perf_counter()
+            begin = clock()
             step(module, x, seed)
-            spent.append(time.perf_counter() - begin)
+            spent.append(clock() - begin)
     return min(times[0]) / min(times[1])
 
 
@@ -277,33 +277,43 @@ def macs(name: str, channels: int, size: int) -> float:
     return kernels.get(name, 0) * BATCH * size**2
 
 
+def ratios(name: str, layout: torch.memory_format, seconds: float, clock: Callable[[], float]) -> list[float | None]:
+    """One row of the table; None where a cell is too heavy."""
+    key, options, theirs = PAIRS[name]
+    row: list[float | None] = []
+    for channels, size in MAPS:
+        if macs(name, channels, size) > HEAVIEST:
+            row.append(None)
+            continue
+        x = torch.randn(BATCH, channels, size, size).to(memory_format=layout).requires_grad_()
+        row.append(ratio(build(key, channels, **options), theirs(channels), x, seconds, clock))
+    return row
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--busy", action="store_true", help="one thread, CPU time: for a machine that others use")
     parser.add_argument("--seconds", type=float, default=0.5, help="time for each cell of the table")
     parser.add_argument("--channels-last", action="store_true")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help=f"of: {', '.join(PAIRS)}")
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=PAIRS, default=list(PAIRS))
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
+    threads, clock = (1, time.process_time) if args.busy else (args.threads, time.perf_counter)
     layout = torch.channels_last if args.channels_last else torch.contiguous_format
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
     print("| module | " + " | ".join(f"{c} x {s}²" for c, s in MAPS) + " | mean |")
     print("|---" * (len(MAPS) + 2) + "|")
     every: list[float] = []
-    for name in args.only or PAIRS:
-        key, options, theirs = PAIRS[name]
-        row: list[float | None] = []
-        for channels, size in MAPS:
-            x = torch.randn(BATCH, channels, size, size).to(memory_format=layout).requires_grad_()
-            heavy = macs(name, channels, size) > HEAVIEST
-            row.append(None if heavy else ratio(build(key, channels, **options), theirs(channels), x, args.seconds))
+    for name in args.only:
+        row = ratios(name, layout, args.seconds, clock)
         known = [value for value in row if value is not None]
         every += known
         cells = " | ".join("–" if value is None else f"{value:.2f}" for value in row)
         print(f"| {name} | {cells} | {mean(known):.2f} |", flush=True)
     print(
         f"\nGeometric mean {mean(every):.2f}, largest {max(every):.2f}, of {len(every)} cells; "
-        f"{args.threads} threads, torch {torch.__version__}, batch {BATCH}."
+        f"{threads} thread(s), {clock.__name__}, torch {torch.__version__}, batch {BATCH}."
     )
 
 
