@@ -5,8 +5,8 @@ weights, the counts of true and false positives are sums of weights over the det
 made monotone from the right, and read at 101 recalls, as in `COCOeval.accumulate`.
 
 `sweep` does that from the last detection to the first, for all resamples and thresholds side by side. Going backward,
-the envelope of precision is a running maximum, and a recall is read when the sweep passes below it. Precision only
-rises along a run of true positives, so it is looked at only at the last one of each run: the peaks.
+the envelope of precision is a running maximum, and each rise of it counts for all recalls that are reached there.
+Precision only rises along a run of true positives, so it is looked at only at the last one of each run: the peaks.
 
 Shapes: A = 4 areas, T = 10 thresholds, K classes, V images, B resamples, N detections of a class.
 
@@ -116,26 +116,27 @@ def sweep(ranking: Ranking, weights: Floats, n_positive: Floats) -> Floats:
     true = ranking.total_right @ weights[:images]  # (T, B), of all detections up to where the sweep is
     counted = (ranking.total_always @ weights[:images])[0]  # (B,)
     more = ranking.total_sometimes @ weights[:images]  # (T, B)
-    envelope, ap = np.zeros_like(true), np.zeros_like(true)
-    reached = _recalls_reached(true / boxes, np.empty_like(true), np.empty(true.shape, np.bool_))
-    x, y, mask = np.empty_like(true), np.empty_like(true), np.empty(true.shape, np.bool_)
+    envelope, area = np.zeros_like(true), np.zeros_like(true)
+    x, y, z, mask = (np.empty_like(true, dtype) for dtype in (float, float, float, bool))
     with np.errstate(invalid="ignore"):  # 0 / 0 before the first detection that was drawn; fmax passes it over
         for n in range(len(ranking.image) - 1, -1, -1):
             weight = weights[ranking.image[n]]
             for t in ranking.peak.get(n, ()):
-                still = _recalls_reached(np.divide(true[t], boxes, out=x[t]), y[t], mask[t])
-                passed = np.subtract(reached[t], still, out=x[t])
-                np.add(ap[t], np.multiply(passed, envelope[t], out=passed), out=ap[t])
-                reached[t] = still
-                precision = np.divide(true[t], np.add(counted, more[t], out=y[t]), out=x[t])
-                np.fmax(envelope[t], precision, out=envelope[t])
+                some = slice(t.stop - t.start)  # scratch: always the first rows, which are in the cache
+                right, top = true[t], envelope[t]
+                total = np.add(counted, more[t], out=x[some])
+                rise = np.subtract(np.divide(right, total, out=total), top, out=total)
+                np.fmax(rise, 0, out=rise)
+                np.add(top, rise, out=top)
+                reached = _recalls_reached(np.divide(right, boxes, out=y[some]), z[some], mask[some])
+                np.add(area[t], np.multiply(rise, reached, out=rise), out=area[t])
             for t in ranking.right.get(n, ()):
                 np.subtract(true[t], weight, out=true[t])
             for t in ranking.sometimes.get(n, ()):
                 np.subtract(more[t], weight, out=more[t])
             if ranking.always[n]:
                 counted -= weight
-    return (ap + reached * envelope) / 101
+    return area / 101
 
 
 def _recalls_reached(recall: Floats, out: Floats, mask: Bools) -> Floats:
