@@ -34,6 +34,7 @@ from pipeline.evaluation.settings import Pairing, Settings
 
 IMAGES, CLASSES, BOXES_PER_IMAGE, DETECTIONS_PER_IMAGE, SEEDS = 300, 2, 3, 6, 3
 OWN_TASTE = 0.6  # SD over boxes of what a variant finds easier or harder than the baseline does
+REPORT_EVERY = 100
 PILOT_GAIN = 0.15  # in quality; about what is looked for
 BASELINE, GOOD = "baseline", "good"
 USELESS = tuple(f"useless {i}" for i in range(1, 10))
@@ -84,11 +85,13 @@ def main() -> None:
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         pilot = partial(study, world=replace(world, gain=PILOT_GAIN))
         world = calibrated(list(pool.map(pilot, range(10**6, 10**6 + options.pilot))), world)
-        studies = list(pool.map(partial(study, world=world), range(options.studies)))
-    print(f"{options.studies} studies of {IMAGES} images, {SEEDS} seeds, {options.resamples} resamples, {world}")
-    for line in findings(studies):
-        print(line)
-    print(f"{time.perf_counter() - started:.0f} s")
+        print(f"{IMAGES} images, {SEEDS} seeds, {world}", flush=True)
+        studies: list[Study] = []
+        for found in pool.map(partial(study, world=world), range(options.studies)):
+            studies.append(found)
+            if len(studies) % REPORT_EVERY == 0 or len(studies) == options.studies:
+                print(f"after {len(studies)} studies, {time.perf_counter() - started:.0f} s", flush=True)
+                print("\n".join(findings(studies)), flush=True)
 
 
 def measured_pairing(path: Path) -> dict[str, Any]:
