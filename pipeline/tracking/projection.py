@@ -155,7 +155,7 @@ def _study(sources: Sources, cells: list[Record]) -> Record:
     tables = {f"evaluation/{name}": sources.root / "data/evaluation" / name for name in TABLES}
     return Record(
         key="study",
-        name=sources.study.study,
+        name=f"study {sources.study.study}",
         started=started,
         ended=ended,
         params=flatten(sources.facts.get("params", {})),

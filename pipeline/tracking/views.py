@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-KIND = {"mlflow.experimentKind": "custom_model_development"}  # opens on training runs, not on GenAI traces
 PREFIX = "mlflow.sharedViewState."
 COMPARISON = ("mean", "sd", "delta", "ci_lo", "ci_hi", "p_adjusted", "gflops", "attention_parameters",
               "latency_ms/median")  # fmt: skip
@@ -23,7 +22,7 @@ def experiment_tags(note: str) -> dict[str, str]:
     comparison = _state("variant", "delta", [verdict, *(f"metrics.`{name}`" for name in COMPARISON)])
     cells = _state("cell", "AP", [variant, seed, *(f"metrics.`{name}`" for name in CURVES), "tags.`progress`"])
     views = {"comparison": ("Comparison of variants", comparison), "cells": ("Cells", cells)}
-    return {"mlflow.note.content": note, **KIND} | {
+    return {"mlflow.note.content": note} | {
         PREFIX + key: json.dumps({"name": name, "createdAt": 1, "updatedAt": 1, "state": json.dumps(state)})
         for key, (name, state) in views.items()
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,7 @@ def test_the_steps_of_the_readme(tree: Callable[..., Tree], page: Any) -> None:
         runs = f"{address}/#/experiments/{experiment}/runs"
 
         open_runs(page, runs, 45)
-        assert sorted(names(page)) == sorted(["demo", *VARIANTS])  # the cells are folded under their variants
+        assert sorted(names(page)) == sorted(["study demo", *VARIANTS])  # the cells are folded under their variants
         page.screenshot(path=study.root / "table.png")
 
         open_runs(page, runs, 11, "?viewStateShareKey=comparison")
@@ -81,11 +80,10 @@ def test_the_steps_of_the_readme(tree: Callable[..., Tree], page: Any) -> None:
         assert page.locator("text=/(se_eca|polarized|coordinate)-2 \\(loss\\)/").count() == 3
         page.screenshot(path=study.root / "curves.png")
 
-        page.goto("about:blank")
-        page.goto(runs)
-        page.get_by_role("link", name="demo", exact=True).last.click()
-        page.get_by_role("tab", name=re.compile("Artifacts")).click()
+        open_runs(page, runs, 45)
+        page.get_by_role("link", name="study demo", exact=True).click()
+        page.get_by_text("Artifacts", exact=True).click()
         page.get_by_text("report", exact=True).click()
         page.get_by_text("ablation.md", exact=True).click()
-        page.get_by_text("Ablation").first.wait_for()
+        page.get_by_text("Ablation", exact=True).first.wait_for()
         page.screenshot(path=study.root / "report.png")
