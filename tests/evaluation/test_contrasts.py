@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from pipeline.evaluation.contrasts import contrasts, improving_pairs, rank_distribution, seed_variance
+from pipeline.evaluation.dunnett import critical_value
 
 
 def test_the_variances_add_as_evidence_md_says():
@@ -76,3 +77,16 @@ def test_equal_variants_share_the_ranks():
     points += 0.3 - points.mean(axis=1, keepdims=True)
     ranks = rank_distribution(points, np.full((4, 3, 4000), 0.3), seed=0)
     np.testing.assert_allclose(ranks, 0.25, atol=0.05)
+
+
+@pytest.mark.parametrize("pairing", ["none", "seeds"])
+def test_nine_useless_variants_are_called_different_in_one_study_of_twenty(pairing):
+    rng = np.random.default_rng(0)
+    studies, wrong = 1500, 0
+    critical = critical_value(9, 18 if pairing == "seeds" else 20, 0.05)
+    same = np.zeros((10, 3, 2))  # images without influence: the error is that of the seeds alone
+    for _ in range(studies):
+        points = rng.normal(0, 0.005, (10, 3)) + (rng.normal(0, 0.02, 3) if pairing == "seeds" else 0)
+        found = contrasts(points, same, pairing)
+        wrong += bool((np.abs(found.delta) > critical * found.se).any())
+    assert wrong / studies == pytest.approx(0.05, abs=3.5 * np.sqrt(0.05 * 0.95 / studies))
