@@ -14,6 +14,7 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
+from torch.nn.modules.module import register_module_forward_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -105,7 +106,7 @@ def attention_parameters(config: Mapping[str, Any]) -> int:
 
 
 class _Seen(TorchDispatchMode):
-    """Counts the operators that run, by name."""
+    """Counts the operators that run, by name. MMCV's own (RoIAlign) never pass torch's dispatcher: its layers do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,14 +116,20 @@ class _Seen(TorchDispatchMode):
         self.operators[func._schema.name.partition("::")[2]] += 1
         return func(*args, **(kwargs or {}))
 
+    def layer(self, module: nn.Module, args: Any, output: Any) -> None:
+        if type(module).__module__.startswith("mmcv.ops"):
+            self.operators[type(module).__name__] += 1
+
 
 @torch.no_grad()
 def _operations(model: Any, batch: Mapping[str, Any]) -> dict[str, Any]:
     counter, seen = FlopCounterMode(display=False), _Seen()
     with counter:
         model.test_step(batch)
+    layers = register_module_forward_hook(seen.layer)
     with seen:
         model.test_step(batch)
+    layers.remove()
     counted = {str(op).rpartition(".")[2] for per_module in counter.get_flop_counts().values() for op in per_module}
     uncounted = {name: n for name, n in sorted(seen.operators.items()) if name not in counted and name not in FREE}
     return {"gflops": counter.get_total_flops() / 2 / 1e9, "uncounted": uncounted}
