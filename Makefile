@@ -13,12 +13,12 @@ repro: setup
 	@python -m pipeline doctor --quiet
 	@dvc repro --keep-going || { dvc repro --single-item evaluate report track; exit 1; }
 
-# One thread a process: the tests train, and two such processes beat one with two threads.
+# One thread a process: the tests train, and two such processes beat one with two threads. A file stays together.
 test: setup
 	@ruff check .
 	@ruff format --check .
 	@mypy
-	@OMP_NUM_THREADS=1 pytest -n 2
+	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
 
 test-slow: setup
 	@OMP_NUM_THREADS=1 pytest -m slow

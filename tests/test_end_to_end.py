@@ -21,8 +21,6 @@ from mlflow import MlflowClient
 
 from tests.conftest import TINY, Project, clone
 
-pytestmark = pytest.mark.xdist_group("end to end")
-
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Project:
