@@ -37,11 +37,13 @@ def params(threads: int) -> dict[str, object]:
         },
         "detector": {"width": "thin"},
         "train": {
-            "epochs": 12, "batch_size": 4, "lr_batch": 4, "lr": 0.002, "warmup_iters": 50,
+            "epochs": 12, "batch_size": 8, "lr_batch": 8, "lr": 0.003, "warmup_iters": 50,
             "image_size": [320, 240], "threads": threads,
         },
         "variants": {"baseline": {}},
         "seeds": [0],
+        "evaluation": {},
+        "tracking": {},
     }  # fmt: skip
 
 

@@ -24,15 +24,26 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def load_study() -> Study:
+    """The study, with every section written out: DVC refuses a missing one, but only when its stage comes up."""
+    study = load(PARAMS)
+    missing = [name for name in Study.model_fields if name not in study.model_fields_set]
+    if missing:
+        raise UserError(
+            f"{PARAMS}: {missing[0]}: this key is required, since dvc.yaml names it; `{missing[0]}: {{}}` will do"
+        )
+    return study
+
+
 def prepare() -> None:
     from pipeline import dataset
 
-    say(str(dataset.prepare(load(PARAMS).dataset, COCO)))
+    say(str(dataset.prepare(load_study().dataset, COCO)))
 
 
 def plan() -> None:
     """All plans, or none: every variant is resolved, built and counted before anything is written."""
-    study = load(PARAMS)
+    study = load_study()
     plans = {name: plan_of(study, name) for name in study.variants}
     part = PLANS.with_name(".plans.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -68,7 +79,7 @@ def plan_of(study: Study, variant: str) -> dict[str, Any]:
 
 def train(variant: str, seed: int) -> None:
     """One cell for DVC: train it or take it from scratch, then collect it."""
-    study = load(PARAMS)
+    study = load_study()
     if variant not in study.variants or seed not in study.seeds:
         raise UserError(f"{PARAMS} has no cell {variant} seed {seed}; allowed: {', '.join(map(str, study.cells()))}")
     say(progress_line(study, Cell(variant, seed)))

@@ -171,6 +171,15 @@ def test_a_mistake_stops_before_anything_trains_and_without_a_traceback(study: P
     study.params()
 
 
+def test_a_section_left_out_is_missed_at_once(study: Project) -> None:
+    params = study.root / "params.yaml"
+    params.write_text(params.read_text().replace("tracking:\n  register: false\n", ""))
+    result = study.pipeline("plan", check=False)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "params.yaml: tracking: this key is required" in result.stderr
+    study.params()
+
+
 def test_a_failed_cell_is_named_and_the_rest_is_reported(study: Project) -> None:
     study.params(
         variants={"baseline": {}, "se": {"attention": "se", "overrides": {"optim_wrapper.optimizer.lr": 1e30}}}
