@@ -56,13 +56,13 @@ def run(
 ) -> Detections:
     """One trained detector: each box found or not, with an error of place and a score; the rest are strangers.
 
-    Half of the variance of place is the box's own.
+    Three quarters of the variance of place are the box's own: detectors err alike where a box is hard to draw.
     """
     clear = nature.ease + quality + rng.normal(0, 0.5, len(nature.ease))
     found = np.flatnonzero(clear > -1.0)
     sides = gt.boxes[found, 2:]
     spread = 0.11 * np.exp(-0.35 * clear[found])[:, None]
-    error = np.sqrt(0.5) * (nature.offset[found] + rng.normal(0, 1, (len(found), 4)))
+    error = np.sqrt(0.75) * nature.offset[found] + np.sqrt(0.25) * rng.normal(0, 1, (len(found), 4))
     near = gt.boxes[found] + np.hstack([sides, sides]) * spread * error
     near[:, 2:] = np.maximum(near[:, 2:], 2.0)
     strangers = max(int(detections_per_image * len(gt.image_ids)) - len(found), 0)
