@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,10 @@ class Sight:
     @property
     def tags(self) -> dict[str, str]:
         return cell_identity(self.cell["variant"], self.cell["seed"], self.cell["fingerprint"])
+
+    @cached_property
+    def identities(self) -> frozenset[tuple[str, str, int, int]]:
+        return frozenset(point.identity for point in self.points)
 
 
 @dataclass
@@ -92,10 +97,10 @@ class Watcher:
 
     def _is_new(self, sight: Sight) -> bool:
         known = self.shown.get(sight.cell["fingerprint"])
-        return known is None or known.status != sight.status or known.points != _identities(sight.points)
+        return known is None or known.status != sight.status or known.points != sight.identities
 
     def _show(self, store: Store, sight: Sight) -> int:
-        fingerprint, now = sight.cell["fingerprint"], _identities(sight.points)
+        fingerprint, now = sight.cell["fingerprint"], sight.identities
         known = self.shown.get(fingerprint) or self._begun(store, sight)
         if known is None or not known.points <= now:
             known = self._begin(store, sight)
@@ -149,10 +154,6 @@ def _status(folder: Path, beat: dict[str, Any]) -> str:
 
 def _progress(beat: dict[str, Any]) -> str:
     return f"epoch {beat['epoch']} of {beat['epochs']}, {beat['eta_seconds']:.0f} s left"
-
-
-def _identities(points: tuple[Point, ...]) -> frozenset[tuple[str, str, int, int]]:
-    return frozenset(point.identity for point in points)
 
 
 def _read(path: Path) -> Any:
