@@ -117,7 +117,7 @@ def sweep(ranking: Ranking, weights: Floats, n_positive: Floats) -> Floats:
     counted = (ranking.total_always @ weights[:images])[0]  # (B,)
     more = ranking.total_sometimes @ weights[:images]  # (T, B)
     envelope, area = np.zeros_like(true), np.zeros_like(true)
-    x, y, z, mask = (np.empty_like(true, dtype) for dtype in (float, float, float, bool))
+    x, y, z, u, mask = (np.empty_like(true, dtype) for dtype in (float, float, float, float, bool))
     with np.errstate(invalid="ignore"):  # 0 / 0 before the first detection that was drawn; fmax passes it over
         for n in range(len(ranking.image) - 1, -1, -1):
             weight = weights[ranking.image[n]]
@@ -128,7 +128,7 @@ def sweep(ranking: Ranking, weights: Floats, n_positive: Floats) -> Floats:
                 rise = np.subtract(np.divide(right, total, out=total), top, out=total)
                 np.fmax(rise, 0, out=rise)
                 np.add(top, rise, out=top)
-                reached = _recalls_reached(np.divide(right, boxes, out=y[some]), z[some], mask[some])
+                reached = _recalls_reached(np.divide(right, boxes, out=y[some]), z[some], u[some], mask[some])
                 np.add(area[t], np.multiply(rise, reached, out=rise), out=area[t])
             for t in ranking.right.get(n, ()):
                 np.subtract(true[t], weight, out=true[t])
@@ -139,13 +139,13 @@ def sweep(ranking: Ranking, weights: Floats, n_positive: Floats) -> Floats:
     return area / 101
 
 
-def _recalls_reached(recall: Floats, out: Floats, mask: Bools) -> Floats:
+def _recalls_reached(recall: Floats, out: Floats, scratch: Floats, mask: Bools) -> Floats:
     """How many of the 101 recalls are at most `recall`: the nearest one is compared as pycocotools compares it.
 
     `np.linspace(0, 1, 101)[i]` is `i * 0.01` to the bit.
     """
     nearest = np.rint(np.multiply(recall, 100, out=out), out=out)
-    return np.add(nearest, np.less_equal(nearest * 0.01, recall, out=mask), out=out)
+    return np.add(nearest, np.less_equal(np.multiply(nearest, 0.01, out=scratch), recall, out=mask), out=out)
 
 
 def _peaks(true_positive: Bools, counted: Bools) -> Bools:
