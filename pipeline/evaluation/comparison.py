@@ -185,12 +185,17 @@ def _compared(
                 if freedom and full and se > 0
                 else None,
                 "p_improve": improving_pairs(at[0], at[i + 1]),
-                "verdict": verdict(low, high, settings.equivalence) if full else "not_claimed",
+                "verdict": _judged(low, high, settings.equivalence) if full else "not_claimed",
                 "seed_deltas": tuple((at[i + 1] - at[0]).tolist()),
                 "rank": tuple(ranks[i + 1]),
             }
         )
     return rows
+
+
+def _judged(low: float, high: float, equivalence: float) -> Verdict:
+    """An interval without width comes from runs that do not vary at all, as those that find nothing do."""
+    return verdict(low, high, equivalence) if high > low else "not_shown"
 
 
 def _with(listed: VariantComparison, row: Mapping[str, Any], name: str) -> VariantComparison:

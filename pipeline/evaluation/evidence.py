@@ -56,8 +56,7 @@ def compare(
 
     Seeds that some variant has and another lacks are listed in `.refusals`, and that variant is not compared.
     """
-    gt = read_ground_truth(ground_truth)
-    _check_runs(runs, baseline)
+    gt = _read(ground_truth, runs, baseline)
     return assemble(
         gt,
         measure(gt, runs, resamples, seed),
@@ -87,7 +86,7 @@ def evaluate(
     comparison, and DATA_KEYS that differ raise UserError. `repeats`: the baseline trained a second time, seed ->
     detections, for the noise floor. `progress` is told (runs done, all runs).
     """
-    _check_runs(runs, baseline)
+    gt = _read(ground_truth, runs, baseline)
     refusals = []
     if contracts:
         differences = outcomes.config_differences(contracts, baseline)
@@ -96,7 +95,6 @@ def evaluate(
             refusals.append(outcomes.config_differs(differences))
     if chosen_on_split:
         refusals.append(outcomes.chosen_on_split(split))
-    gt = read_ground_truth(ground_truth)
     found = {v: {s: read_detections(d, gt, f"{v}, seed {s}") for s, d in seeds.items()} for v, seeds in runs.items()}
     measured = measure(gt, found, settings.resamples, settings.seed, progress)
     again = {s: ap for s, d in (repeats or {}).items() if (ap := coco_metrics(gt, d)[PRIMARY]) is not None}
@@ -175,6 +173,11 @@ def _examples(
     return examples(gt, first, chosen)
 
 
-def _check_runs(runs: Runs, baseline: str) -> None:
+def _read(ground_truth: GroundTruthSource, runs: Runs, baseline: str) -> GroundTruth:
+    """The ground truth, where a comparison is possible at all."""
     if baseline not in runs:
         raise UserError(f"baseline {baseline!r} is not among the runs: {', '.join(runs) or 'none'}")
+    gt = read_ground_truth(ground_truth)
+    if gt.crowd.all():
+        raise UserError("the ground truth has no boxes (crowds do not count), so AP is not defined: nothing to compare")
+    return gt

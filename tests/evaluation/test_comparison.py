@@ -219,6 +219,16 @@ def test_a_secondary_win_leaves_the_verdict_with_ap():
     assert "stays with AP" in outcome.text
 
 
+def test_runs_that_find_nothing_are_not_called_equivalent():
+    nothing = {variant: {seed: [] for seed in (0, 1, 2)} for variant in ("baseline", "same")}
+    assert evaluated(nothing).variants["same"].verdict == "not_shown"
+
+
+def test_a_ground_truth_without_boxes_is_an_error():
+    with pytest.raises(UserError, match="AP is not defined"):
+        compare({**GT, "annotations": []}, runs())
+
+
 def test_an_unknown_baseline_is_an_error():
     with pytest.raises(UserError, match="baseline 'plain' is not among the runs: baseline, same"):
         compare(GT, runs(variants=("baseline", "same")), baseline="plain")
