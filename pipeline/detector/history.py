@@ -28,7 +28,7 @@ HEADER = ("epoch", "step", "time", "metric", "value")
 
 @HOOKS.register_module()
 class History(Hook):
-    """Appends to `history.csv` every `interval` iterations and rewrites `heartbeat.json`.
+    """Appends to `history.csv` every `interval` iterations and at the end of an epoch; rewrites `heartbeat.json`.
 
     `step` is the number of iterations done, `time` the clock of the training in unix seconds, and each
     loss the mean since the last row. After a resume, rows past the checkpoint are cut off: those
@@ -52,7 +52,8 @@ class History(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         done = runner.iter + 1
-        if runner.rank != 0 or (done % self.interval and done != runner.max_iters):
+        end_of_epoch = done % len(runner.train_dataloader) == 0
+        if runner.rank != 0 or (done % self.interval and not end_of_epoch):
             return
         now, since = time.time(), done - self.last[0]
         scalars = runner.message_hub.log_scalars
@@ -69,7 +70,7 @@ class History(Hook):
         self.last = (done, now)
         beat = self.progress.beat(runner.epoch + 1, done, values.get("loss"))
         write_json(Path(runner.work_dir) / "heartbeat.json", beat)
-        say(line(beat), end_of_epoch=done % len(runner.train_dataloader) == 0)
+        say(line(beat), end_of_epoch)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         value = (metrics or {}).get("coco/bbox_mAP")
