@@ -16,7 +16,7 @@ from . import tiny
 
 Seen = list[list[tuple[Any, ...]]]  # epoch -> pictures in their order: id, flipped, sum of pixels, boxes
 VARIANTS = {
-    "cbam": {"attention": "cbam"},
+    "cbam": {"attention": "cbam", "stages": [2]},
     "gam": {"attention": "gam", "place": "after_conv2", "stages": [4]},
     "bam": {"attention": "bam", "place": "neck"},
 }

@@ -14,9 +14,9 @@ from pipeline.detector.placement import attention_modules
 from . import tiny
 
 EVERY = [
-    {"name": "se", "options": {"bias": True}},
-    {"name": "cbam", "options": {"form": "article", "init": "identity"}},
-    {"name": "sge", "options": {"groups": 8}, "place": "after_conv2"},
+    {"name": "se", "options": {"bias": True}, "stages": [1]},
+    {"name": "cbam", "options": {"form": "article", "init": "identity"}, "stages": [1, 4]},
+    {"name": "sge", "options": {"groups": 8}, "place": "after_conv2", "stages": [1]},
     {"name": "shuffle", "options": {"groups": 8}, "place": "neck"},
     {"name": "polarized", "place": "after_stage"},
 ]

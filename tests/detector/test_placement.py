@@ -28,8 +28,8 @@ MODULES: dict[str, tuple[str, dict[str, Any]]] = {
     "coordinate": ("coordinate", {}),
     "gam": ("gam", {}),
 }
-STAGES, LEVELS = [2, 3], [0, 2]
-BLOCKS = {"faster_r18": 4, "faster_r50": 10, "retina_r50": 10}  # residual blocks in those stages
+STAGES, LEVELS = [2], [0, 2]
+BLOCKS = {"faster_r18": 2, "faster_r50": 4, "retina_r50": 4}  # residual blocks in that stage
 PLACES = {
     "faster_r18": ["after_conv1", "after_conv2", "before_add", "after_stage", "neck"],
     "faster_r50": ["after_conv1", "after_conv2", "after_conv3", "before_add", "after_stage", "neck"],

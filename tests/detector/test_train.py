@@ -30,7 +30,7 @@ KEPT = ("predictions.json.gz", "checkpoint.pth", "history.csv", "run.json", "DON
 # Pictures are shrunk to three quarters, so that boxes must be scaled back; low scores count too.
 STUDY = tiny.study(
     {
-        "cbam": {"attention": "cbam"},
+        "cbam": {"attention": "cbam", "stages": [2]},
         "loud": {"overrides": {"optim_wrapper.optimizer.lr": 1e12}},
     },
     train={"epochs": EPOCHS, "image_size": (72, 48)},
@@ -177,7 +177,7 @@ def test_pretrained_weights_are_checked_where_they_are_used(tmp_path: Path) -> N
     checkpoint(bad, {"layer1.0.conv1.weight": None})
     identities = []
     for path in (good, bad):
-        study = tiny.study({"cbam": {"attention": "cbam"}}, weights=str(path))
+        study = tiny.study({"cbam": {"attention": "cbam", "stages": [2]}}, weights=str(path))
         plan = stages.plan_of(study, "cbam")
         if path == bad:
             with pytest.raises(cell.CellFailed, match=r"bad\.pth lacks 1 keys of the backbone"):
