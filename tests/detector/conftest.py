@@ -22,6 +22,7 @@ from . import tiny
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The root of a project whose data set is prepared."""
+    init_default_scope("mmdet")
     root = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -47,6 +48,5 @@ def batch(project: Path) -> Any:
     """Two training pictures with their boxes, as the data loader gives them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
-        init_default_scope("mmdet")
         config = resolve(tiny.study(), "baseline")
         return next(iter(Runner.build_dataloader(config.train_dataloader, seed=0)))

@@ -23,11 +23,11 @@ VARIANTS = {
 
 
 class Watch(Hook):
-    """Writes down each batch just before the model sees it, and the seed of what it will draw itself."""
+    """Writes down each batch just before the model sees it, and the random state that it will draw from."""
 
     def __init__(self) -> None:
         self.epochs: Seen = []
-        self.draws: list[int] = []
+        self.draws: list[bytes] = []
         self.start: dict[str, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
@@ -37,7 +37,7 @@ class Watch(Hook):
         self.epochs.append([])
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        self.draws.append(torch.initial_seed())
+        self.draws.append(torch.get_rng_state().numpy().tobytes())
         for image, sample in zip(data_batch["inputs"], data_batch["data_samples"], strict=True):
             boxes = sample.gt_instances.bboxes.tensor.tolist()
             self.epochs[-1].append((sample.img_id, sample.flip, int(image.sum()), boxes))
