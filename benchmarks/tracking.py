@@ -25,6 +25,8 @@ import json, os, socket, sys, time
 from pathlib import Path
 import numpy as np
 folder, until = Path(sys.argv[1]), time.time() + float(sys.argv[2])
+owner = {"pid": os.getpid(), "host": socket.gethostname(), "born": time.time(), "job": None}
+(folder / "claim.1").write_text(json.dumps(owner))
 rng = np.random.default_rng(0)
 image, kernel = rng.random((2000, 400), dtype=np.float32), rng.random((400, 400), dtype=np.float32)
 step = 0

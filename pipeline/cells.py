@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
-
+from pipeline.claims import owner
 from pipeline.files import file_sha256, read_json, write_json
 from pipeline.plan import Fingerprints
 from pipeline.study import Cell, Study
 
 SCRATCH, RUNS = Path("scratch"), Path("data/runs")
 OUTPUTS = ("predictions.json.gz", "history.csv", "checkpoint.pth", "run.json")
-SILENCE = 900.0  # seconds without a heartbeat after which a cell on another host counts as stopped
 
 
 @dataclass(frozen=True)
@@ -62,26 +58,14 @@ def standing(cell: Cell, fingerprint: str | None, root: Path = Path()) -> Standi
     folder = scratch(fingerprint, root)
     if not folder.exists():
         return Standing(cell, fingerprint, "to do")
+    holder, beat = owner(folder), _read(folder / "heartbeat.json")
+    at = f"epoch {beat['epoch']} of {beat['epochs']}" if beat else ""
+    if holder:
+        return Standing(cell, fingerprint, "running", at or "starting")
     failed = _read(folder / "FAILED")
     if failed:
         return Standing(cell, fingerprint, "failed", failed["reason"])
-    beat = _read(folder / "heartbeat.json")
-    if not beat:
-        return Standing(cell, fingerprint, "to do")
-    at = f"epoch {beat['epoch']} of {beat['epochs']}"
-    return Standing(cell, fingerprint, "running" if alive(beat) else "interrupted", at)
-
-
-def alive(beat: dict[str, Any]) -> bool:
-    """Is the process that wrote this heartbeat still there? On another host: has it spoken lately?"""
-    if beat["host"] != socket.gethostname():
-        return bool(time.time() - beat["time"] < SILENCE)
-    try:
-        process = psutil.Process(beat["pid"])
-        # A killed process may wait as a zombie for a parent that never asks; a pid may be another's by now.
-        return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= beat["time"])
-    except psutil.NoSuchProcess:
-        return False
+    return Standing(cell, fingerprint, "interrupted", at) if beat else Standing(cell, fingerprint, "to do")
 
 
 def _read(path: Path) -> Any:

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
 from pipeline import cells
+from pipeline.claims import claim
 from pipeline.files import file_sha256, write_json
 from pipeline.study import Cell
 
 CELL, PRINT = Cell("se", 1), "f" * 64
-
-
-def beat(pid: int, host: str | None = None, age: float = 0.0) -> dict[str, Any]:
-    return {
-        "state": "running", "epoch": 2, "epochs": 5, "pid": pid,
-        "host": host or socket.gethostname(), "time": time.time() - age,
-    }  # fmt: skip
 
 
 def finished(root: Path) -> Path:
@@ -50,41 +35,19 @@ def state(root: Path) -> tuple[str, str]:
     return standing.state, standing.detail
 
 
-def dead_pid() -> int:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-@contextmanager
-def zombie() -> Iterator[int]:
-    """A process that has ended and that nobody has asked about."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
-        time.sleep(0.01)
-    yield process.pid
-    process.wait()
-
-
 def test_each_state_in_the_life_of_a_cell(tmp_path: Path) -> None:
     assert cells.standing(CELL, None, tmp_path).detail == "not planned yet"
     assert state(tmp_path) == ("to do", "")
     folder = cells.scratch(PRINT, tmp_path)
-    write_json(folder / "heartbeat.json", beat(os.getpid()))
-    assert state(tmp_path) == ("running", "epoch 2 of 5")
-    write_json(folder / "heartbeat.json", beat(os.getpid(), age=10 * 365 * 86400))  # older than its process
+    with claim(folder):
+        assert state(tmp_path) == ("running", "starting")
+        write_json(folder / "heartbeat.json", {"epoch": 2, "epochs": 5})
+        assert state(tmp_path) == ("running", "epoch 2 of 5")
     assert state(tmp_path) == ("interrupted", "epoch 2 of 5")
-    write_json(folder / "heartbeat.json", beat(dead_pid()))
-    assert state(tmp_path) == ("interrupted", "epoch 2 of 5")
-    with zombie() as pid:
-        write_json(folder / "heartbeat.json", beat(pid))
-        assert state(tmp_path) == ("interrupted", "epoch 2 of 5")
-    write_json(folder / "heartbeat.json", beat(dead_pid(), host="another"))
-    assert state(tmp_path)[0] == "running"
-    write_json(folder / "heartbeat.json", beat(dead_pid(), host="another", age=cells.SILENCE + 1))
-    assert state(tmp_path)[0] == "interrupted"
     write_json(folder / "FAILED", {"kind": "diverged", "reason": "the loss is nan", "tail": []})
     assert state(tmp_path) == ("failed", "the loss is nan")
+    with claim(folder):  # it is tried again
+        assert state(tmp_path) == ("running", "epoch 2 of 5")
 
 
 def test_done_in_scratch_and_done_by_collection_alone(tmp_path: Path) -> None:

@@ -31,10 +31,13 @@ class WholeCheckpoints(Hook):
         folder = Path(runner.work_dir)
         final = folder / f"epoch_{runner.epoch + 1}.pth"
         part = final.with_suffix(".part")
-        runner.save_checkpoint(str(folder), part.name, by_epoch=True)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(final)
+        try:
+            runner.save_checkpoint(str(folder), part.name, by_epoch=True)
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            part.replace(final)
+        finally:  # what a full disk left of it would keep it full
+            part.unlink(missing_ok=True)
         for old in list(saved(folder))[self.keep :]:
             old.unlink()
 

@@ -15,7 +15,7 @@ from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from pipeline.files import write_json
+from pipeline.files import write_json, write_text
 from pipeline.progress import duration
 
 
@@ -114,7 +114,7 @@ def cut_after(path: Path, step: int) -> None:
         fields = row.split(",")
         if row.endswith("\n") and len(fields) == len(HEADER) and (fields[1] == "step" or int(fields[1]) <= step):
             kept.append(row)
-    path.write_text("".join(kept), encoding="utf-8")
+    write_text(path, "".join(kept))
 
 
 def line(beat: dict[str, Any]) -> str:

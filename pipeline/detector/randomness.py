@@ -38,10 +38,17 @@ def derive(seed: int, *purpose: object) -> int:
 
 
 def seed_everything(seed: int) -> None:
-    """Python's, numpy's and torch's generators (all devices)."""
+    """Python's, numpy's and torch's generators, on all devices in use."""
     random.seed(seed)
     np.random.seed(seed)
-    torch.manual_seed(seed)
+    _seed_torch(seed)
+
+
+def _seed_torch(seed: int) -> None:
+    """As `torch.manual_seed`, which also notes a stack trace for each device not in use: .2 ms and more a call."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
 
 
 class _DrawsByName(TorchFunctionMode):
@@ -61,7 +68,7 @@ class _DrawsByName(TorchFunctionMode):
             target = args[0] if args else kwargs["tensor"]
             name = self.names.get(target.data_ptr())
             if name is not None:
-                torch.manual_seed(derive(self.seed, "init", name, self.drawn[name]))
+                _seed_torch(derive(self.seed, "init", name, self.drawn[name]))
                 self.drawn[name] += 1
         return func(*args, **kwargs)
 
@@ -76,7 +83,7 @@ def initialise(model: nn.Module, seed: int) -> None:
         for name, module in model.named_modules():
             reset = getattr(module, "reset_parameters", None)
             if callable(reset):
-                torch.manual_seed(derive(seed, "reset", name))
+                _seed_torch(derive(seed, "reset", name))
                 reset()
         model.init_weights()  # type: ignore[operator]
 

@@ -67,6 +67,7 @@ def train(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) ->
         "started": round(started, 3), "finished": round(time.time(), 3),
         "device": plan["config"]["resources"]["device"], "hardware": hardware(), "host": socket.gethostname(),
         "threads": torch.get_num_threads(), "world_size": runner.world_size, "versions": plan["versions"],
+        "gpu_memory": torch.cuda.max_memory_reserved() if torch.cuda.is_initialized() else None,
         "resumed_from": resumed[1] if resumed else None, "weights": verified or None,
         "parameters": sum(p.numel() for p in model.parameters()),
         "attention_parameters": sum(p.numel() for p in model.parameters() if id(p) in ours),
@@ -146,13 +147,16 @@ def _beat(runner: Runner, state: str) -> None:
 
 def _save_weights(model: torch.nn.Module, path: Path) -> None:
     part = path.with_suffix(".part")
-    torch.save({"state_dict": {key: value.cpu() for key, value in model.state_dict().items()}}, part)
-    part.replace(path)
+    try:
+        torch.save({"state_dict": {key: value.cpu() for key, value in model.state_dict().items()}}, part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _clear(folder: Path) -> None:
-    """What only resuming needed: optimizer states and MMEngine's own folders."""
-    for path in checkpoints.saved(folder):
+    """What only resuming needed: optimizer states and MMEngine's own folders and copies of the config."""
+    for path in (*checkpoints.saved(folder), *folder.glob("*.py")):
         path.unlink()
     for child in folder.iterdir():
         if child.is_dir():

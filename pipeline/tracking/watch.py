@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import study
-from pipeline.cells import alive
+from pipeline.claims import owner
 from pipeline.files import read_json
 from pipeline.tracking.connect import one_writer, open_store, resolve, shown
 from pipeline.tracking.errors import TrackingError, store_errors
@@ -139,17 +139,17 @@ def sights(root: Path, known: dict[str, Shown]) -> Iterator[Sight]:
     for folder in sorted((root / "scratch").glob("*/")):
         cell, beat = _read(folder / "cell.json"), _read(folder / "heartbeat.json")
         if cell and beat:
-            status = _status(folder, beat)
+            status = _status(folder)
             if status == "RUNNING" or cell["fingerprint"] in known:
                 yield Sight(cell, beat, status, live_curve(folder / "history.csv"))
 
 
-def _status(folder: Path, beat: dict[str, Any]) -> str:
+def _status(folder: Path) -> str:
     if (folder / "DONE").exists():
         return "FINISHED"
     if (folder / "FAILED").exists():
         return "FAILED"
-    return "RUNNING" if alive(beat) else "KILLED"
+    return "RUNNING" if owner(folder) else "KILLED"
 
 
 def _progress(beat: dict[str, Any]) -> str:

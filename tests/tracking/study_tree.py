@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from pipeline.files import digest, write_json, write_text
 
 START = 1_760_000_000.0  # unix seconds
@@ -115,7 +117,9 @@ class Tree:
         identity = {"variant": variant, "seed": seed, "fingerprint": self.fingerprint(variant, seed)}
         write_json(folder / "cell.json", identity)
         beat = {"state": "running", "epoch": 1, "epochs": 1, "step": step, "steps": self.steps, "loss": 1.0}
-        beat |= {"eta_seconds": 9.0, "time": time.time(), "pid": pid or os.getpid(), "host": socket.gethostname()}
+        process = {"pid": pid or os.getpid(), "host": socket.gethostname()}
+        beat |= {"eta_seconds": 9.0, "time": time.time(), **process}
+        write_json(folder / "claim.1", {**process, "born": psutil.Process().create_time(), "job": None})
         write_json(folder / "heartbeat.json", beat)
         write_csv(folder / "history.csv", HISTORY, self.history(variant, seed, step))
         for name in ("DONE", "FAILED"):

@@ -1,0 +1,110 @@
+"""A cell on several processes: torchrun starts them, the first one writes, the launcher answers for all.
+
+`train.processes` of them over `nodes` machines; the launcher owns the cell's claim and says how it ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pipeline import claims, failures
+from pipeline.files import read_json, write_json
+
+GRACE = 5.0  # seconds between asking processes to end and making them
+PORT = 29400
+
+
+class RankFailed(RuntimeError):
+    """A process of the cell failed; `failure` is its own description."""
+
+    def __init__(self, failure: Mapping[str, Any]) -> None:
+        super().__init__(failure["reason"])
+        self.failure = failure
+
+
+def launch(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) -> None:
+    """Train the cell of `plan` with the processes it names. Raises RankFailed."""
+    for old in folder.glob("rank_*.json"):
+        old.unlink()
+    write_json(folder / "plan.json", plan)
+    code = torchrun(plan["config"]["resources"]["processes"], folder, seed, fingerprint)
+    if code or not (folder / "DONE").exists():
+        failed = sorted(map(read_json, folder.glob("rank_*.json")), key=lambda failure: failure["time"])
+        unknown = {"kind": "exception", "reason": f"torchrun ended with exit code {code} and no word of a process"}
+        raise RankFailed(failed[0] if failed else unknown)
+    (folder / "plan.json").unlink()
+
+
+def torchrun(processes: int, folder: Path, seed: int, fingerprint: str) -> int:
+    """Start this node's share of the processes and wait for them; its exit code."""
+    command = [
+        sys.executable, "-m", "torch.distributed.run", *rendezvous(processes, fingerprint, os.environ),
+        "-m", "pipeline.ranks", str(folder), str(seed), fingerprint, str(os.getpid()),
+    ]  # fmt: skip
+    with (folder / "train.log").open("a", encoding="utf-8") as log:
+        # A group of its own, to be ended as a whole; a scheduler's warning (SIGUSR2) is for the launcher alone.
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, preexec_fn=_heedless)
+        try:
+            return process.wait()
+        finally:
+            _end(process)
+
+
+def _heedless() -> None:
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """A process that waits for another in a collective never sees SIGTERM: then it is killed."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, number)
+            process.wait(GRACE)
+
+
+def rendezvous(processes: int, fingerprint: str, environ: Mapping[str, str]) -> list[str]:
+    """torchrun's arguments: alone on a machine, or one of the nodes of a Slurm job (the first one is the host)."""
+    nodes = int(environ.get("SLURM_NNODES", "1"))
+    if nodes == 1:
+        return ["--standalone", "--nproc-per-node", str(processes)]
+    port = PORT + int(environ["SLURM_JOB_ID"]) % 1000  # two jobs of one node must not meet
+    return [
+        "--nnodes", str(nodes), "--nproc-per-node", str(processes // nodes), "--node-rank", environ["SLURM_NODEID"],
+        "--master-addr", environ["SLURM_LAUNCH_NODE_IPADDR"], "--master-port", str(port),
+        "--rdzv-id", fingerprint[:16],
+    ]  # fmt: skip
+
+
+def main(folder: Path, seed: int, fingerprint: str, launcher: int) -> None:
+    """One process of the cell."""
+    threading.Thread(target=_end_with, args=(launcher,), daemon=True).start()
+    try:
+        from pipeline.detector.train import train
+
+        train(read_json(folder / "plan.json"), seed, fingerprint, folder)
+    except Exception as error:
+        traceback.print_exc()
+        failure = failures.describe(error, folder)
+        write_json(folder / f"rank_{os.environ['RANK']}.json", {**failure, "time": time.time()})
+        raise SystemExit(1) from None
+
+
+def _end_with(launcher: int) -> None:
+    """A launcher that was killed cannot end its processes: they look for it themselves."""
+    while claims.runs(launcher):
+        time.sleep(1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))

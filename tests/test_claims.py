@@ -1,0 +1,138 @@
+"""One owner a cell: the living are respected on any host, the dead are followed by exactly one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline import claims
+from pipeline.claims import Claimed, Owner, claim, owner
+
+TAKE = """
+import sys, time
+from pathlib import Path
+from pipeline.claims import Claimed, claim
+folder, start = Path(sys.argv[1]), float(sys.argv[2])
+time.sleep(max(0, start - time.time()))
+try:
+    with claim(folder):
+        with open(folder / "owners", "a") as file:
+            file.write("one\\n")
+        time.sleep(1.5)
+except Claimed:
+    pass
+"""
+
+
+def write(folder: Path, pid: int, host: str | None = None, number: int = 1, age: float = 0.0) -> Path:
+    path = folder / f"claim.{number}"
+    path.write_text(json.dumps(asdict(Owner(host or socket.gethostname(), pid, time.time()))))
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+def dead_pid() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@contextmanager
+def zombie() -> Iterator[int]:
+    """A process that has ended and that nobody has asked about."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    yield process.pid
+    process.wait()
+
+
+def test_an_owner_is_seen_while_it_lives_and_lets_go(tmp_path: Path) -> None:
+    assert owner(tmp_path / "nothing yet") is None
+    with claim(tmp_path):
+        assert owner(tmp_path) == Owner.me()
+        with (
+            pytest.raises(Claimed, match=f"being trained by process {os.getpid()} on {socket.gethostname()}"),
+            claim(tmp_path),
+        ):
+            pass
+        assert owner(tmp_path) == Owner.me()
+    assert owner(tmp_path) is None
+    with claim(tmp_path):
+        assert owner(tmp_path)
+    assert len(list(tmp_path.iterdir())) <= 2  # claims do not pile up
+
+
+def test_a_dead_owner_of_this_host_is_followed_at_once(tmp_path: Path) -> None:
+    write(tmp_path, dead_pid())
+    with claim(tmp_path):
+        assert owner(tmp_path) == Owner.me()
+    with zombie() as pid:
+        write(tmp_path, pid, number=7)
+        assert owner(tmp_path) is None
+    write(tmp_path, os.getpid(), number=8).write_text(json.dumps(asdict(Owner(socket.gethostname(), os.getpid(), 0.0))))
+    assert owner(tmp_path) is None  # the pid is another process's by now
+
+
+def test_an_owner_on_another_host_counts_by_its_last_touch(tmp_path: Path) -> None:
+    write(tmp_path, 1, host="elsewhere", age=claims.SILENCE - 30)
+    with pytest.raises(Claimed, match="process 1 on elsewhere"), claim(tmp_path):
+        pass
+    write(tmp_path, 1, host="elsewhere", age=claims.SILENCE + 30)
+    with claim(tmp_path):
+        assert owner(tmp_path) == Owner.me()
+
+
+def test_a_living_owner_touches_its_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "BEAT", 0.05)
+    with claim(tmp_path):
+        path = tmp_path / "claim.1"
+        os.utime(path, (0, 0))
+        time.sleep(0.5)
+        assert time.time() - path.stat().st_mtime < 5
+
+
+def test_an_owner_that_was_thought_dead_ends_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "BEAT", 0.05)
+    received: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
+    try:
+        with claim(tmp_path):
+            write(tmp_path, 1, host="elsewhere", number=2)
+            time.sleep(0.5)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert received == [signal.SIGTERM]
+    assert "elsewhere" in (tmp_path / "claim.2").read_text()  # the new owner's claim stands
+
+
+@pytest.mark.parametrize("dead", [False, True], ids=["a new cell", "a dead owner's cell"])
+def test_of_many_at_once_one_wins(tmp_path: Path, dead: bool) -> None:
+    if dead:
+        write(tmp_path, dead_pid(), number=3)
+    start = time.time() + 3
+    processes = [
+        subprocess.Popen([sys.executable, "-c", TAKE, str(tmp_path), str(start)], cwd=Path(__file__).parent.parent)
+        for _ in range(8)
+    ]
+    for process in processes:
+        assert process.wait() == 0
+    assert (tmp_path / "owners").read_text() == "one\n"
+
+
+def test_the_job_of_an_owner_is_named() -> None:
+    assert claims.job_id({"SLURM_JOB_ID": "12"}) == "12"
+    assert claims.job_id({"SLURM_JOB_ID": "14", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "3"}) == "12_3"
+    assert claims.job_id({}) is None
