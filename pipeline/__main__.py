@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from pipeline import stages
 from pipeline.study import UserError
 
+Engine = Literal["local", "slurm"]
 app = typer.Typer(
     help="Ablation studies of attention modules, from params.yaml to a report.",
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
@@ -41,6 +42,21 @@ def cell(plan: Path, seed: int) -> None:
     from pipeline.files import read_json
 
     room.run(read_json(plan), seed)
+
+
+@app.command()
+def dispatch(
+    engine: Annotated[Engine, typer.Option(help="local: this machine's cores or GPUs; slurm: a cluster")] = "local",
+    jobs: Annotated[int | None, typer.Option(help="cells at once; by default all that fit", min=1)] = None,
+    device: Annotated[str | None, typer.Option(help="GPUs to use, as in CUDA_VISIBLE_DEVICES: 0,1")] = None,
+    watch: Annotated[bool, typer.Option(help="show a live table")] = False,
+    cancel: Annotated[bool, typer.Option(help="end this study's dispatchers and jobs instead")] = False,
+) -> None:
+    """Train all cells that are not finished, many at once; `dvc repro` then collects them in seconds."""
+    if cancel:
+        stages.cancel()
+    elif stages.dispatch(engine, jobs, device, watch):
+        raise SystemExit(1)
 
 
 @app.command()

@@ -74,7 +74,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def rendezvous(processes: int, fingerprint: str, environ: Mapping[str, str]) -> list[str]:
     """torchrun's arguments: alone on a machine, or one of the nodes of a Slurm job (the first one is the host)."""
-    nodes = int(environ.get("SLURM_NNODES", "1"))
+    nodes = int(environ.get("SLURM_STEP_NUM_NODES", "1"))
     if nodes == 1:
         return ["--standalone", "--nproc-per-node", str(processes)]
     port = PORT + int(environ["SLURM_JOB_ID"]) % 1000  # two jobs of one node must not meet

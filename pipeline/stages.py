@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline import cell as cells_run
 from pipeline import cells, study_record
@@ -18,6 +19,7 @@ from pipeline.study import Cell, Study, UserError, load
 PARAMS = Path("params.yaml")
 COCO, COST, EVALUATION, REPORTS = MANIFEST.parent, Path("data/cost.json"), Path("data/evaluation"), Path("reports")
 TRACKED = Path("data/track.json")
+KEEP_FAILURES = "ABLATION_KEEP_FAILURES"  # set by `make repro`: what its dispatcher saw fail is not trained again
 
 
 def say(text: str) -> None:
@@ -27,7 +29,7 @@ def say(text: str) -> None:
 def load_study() -> Study:
     """The study, with every section written out: DVC refuses a missing one, but only when its stage comes up."""
     study = load(PARAMS)
-    missing = [name for name in Study.model_fields if name not in study.model_fields_set]
+    missing = [name for name in Study.model_fields if name not in (*study.model_fields_set, "cluster")]
     if missing:
         raise UserError(
             f"{PARAMS}: {missing[0]}: this key is required, since dvc.yaml names it; `{missing[0]}: {{}}` will do"
@@ -84,6 +86,8 @@ def train(variant: str, seed: int) -> None:
         raise UserError(f"{PARAMS} has no cell {variant} seed {seed}; allowed: {', '.join(map(str, study.cells()))}")
     say(progress_line(study, Cell(variant, seed)))
     plan = read_plan(variant)
+    if os.environ.get(KEEP_FAILURES):
+        _refuse_failed(Cell(variant, seed))
     identity = cells_run.run(plan, seed)
     if Fingerprints().of(variant, seed) != identity:
         raise UserError(
@@ -91,6 +95,28 @@ def train(variant: str, seed: int) -> None:
             f"kept in {cells.scratch(identity)}, `dvc repro` trains the new plan"
         )
     cells.collect(Cell(variant, seed), identity)
+
+
+def _refuse_failed(cell: Cell) -> None:
+    """A dispatcher has just tried: its verdict stands."""
+    now = cells.standing(cell, Fingerprints().of(cell.variant, cell.seed))
+    if now.state == "failed":
+        raise UserError(f"{cell} failed: {now.detail}")
+
+
+def dispatch(engine: Literal["local", "slurm"], jobs: int | None, device: str | None, watch: bool) -> int:
+    """All unfinished cells at once; how many failed."""
+    from pipeline import dispatch as room
+
+    if device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = device
+    return room.dispatch(load_study(), engine, jobs, watch)
+
+
+def cancel() -> None:
+    from pipeline import dispatch as room
+
+    say("\n".join(room.cancel(load_study())) or "nothing of this study runs")
 
 
 def read_plan(variant: str) -> Mapping[str, Any]:

@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline import attention
+from pipeline.cluster import Cluster
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")  # a DVC key, a file name and an MLflow name at once
 Place = Literal["after_conv1", "after_conv2", "after_conv3", "before_add", "after_stage", "neck"]
@@ -232,6 +233,7 @@ class Study(Section):
     seeds: list[Annotated[int, Field(ge=0, lt=2**31)]]
     evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()
+    cluster: Cluster | None = None
 
     @field_validator("variants", mode="before")
     @classmethod
@@ -267,28 +269,41 @@ class Study(Section):
 
 def load(path: str | Path) -> Study:
     """Read a params.yaml. Raises UserError naming file, key, value and what is allowed."""
-    path = Path(path)
+    return _load(Path(path), Study, "; `python -m pipeline preset demo` writes one")
+
+
+def load_cluster(study: Study, path: Path) -> Cluster:
+    """The settings of the cluster: a file of their own or the study's section. Raises UserError if there are both."""
+    if path.exists() and study.cluster:
+        raise UserError(f"{path}: params.yaml has a `cluster:` section too; keep one of the two")
+    return _load(path, Cluster) if path.exists() else study.cluster or Cluster()
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _load(path: Path, model: type[Model], hint: str = "") -> Model:
     try:
         data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; `python -m pipeline preset demo` writes one") from None
+        raise UserError(f"{path}: no such file{hint}") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(data, dict):
         raise UserError(f"{path}: expected keys and values, found {type(data).__name__}")
     try:
-        return Study.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
-        raise UserError("\n".join(_explain(path, item) for item in error.errors())) from None
+        raise UserError("\n".join(_explain(path, item, model) for item in error.errors())) from None
 
 
-def _explain(path: Path, item: Any) -> str:
+def _explain(path: Path, item: Any, model: type[BaseModel]) -> str:
     loc = [str(part) for part in item["loc"] if part not in ("roadmarks", "coco")]
     key = ".".join(loc) or "(top level)"
     value = item["input"]
     shown = "" if isinstance(value, dict) and item["type"] != "value_error" else f" (value {_short(value)})"
     if item["type"] == "extra_forbidden":
-        allowed = ", ".join(_allowed_keys(item["loc"][:-1]))
+        allowed = ", ".join(_allowed_keys(model, item["loc"][:-1]))
         return f"{path}: {key}: unknown key; allowed here: {allowed}"
     if item["type"] == "missing":
         return f"{path}: {key}: this key is required"
@@ -301,9 +316,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _allowed_keys(loc: tuple[int | str, ...]) -> list[str]:
+def _allowed_keys(model: Any, loc: tuple[int | str, ...]) -> list[str]:
     """The keys of the section at `loc`, found by walking the models' own fields."""
-    model: Any = Study
     for part in loc:
         if part in ("roadmarks", "coco"):
             model = {"roadmarks": Roadmarks, "coco": Coco}[str(part)]
@@ -312,7 +326,7 @@ def _allowed_keys(loc: tuple[int | str, ...]) -> list[str]:
             model = model.model_fields[str(part)].annotation
         else:  # a dict's key or a list's index: go on with what it holds
             model = get_args(model)[-1]
-        optional = [choice for choice in get_args(model) if isinstance(choice, type) and issubclass(choice, Section)]
+        optional = [choice for choice in get_args(model) if isinstance(choice, type) and issubclass(choice, BaseModel)]
         if optional and not hasattr(model, "model_fields") and type(None) in get_args(model):
             model = optional[0]
     if model is Variant:

@@ -1,0 +1,140 @@
+"""Hands tasks to an engine until each is done or failed; what a cell ended with is read from its own files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from pipeline.cells import Standing, standing
+from pipeline.dispatch.tasks import Task
+from pipeline.study import Cell
+
+ATTEMPTS = 3  # times a cell may be killed before it is given up
+PAUSE = 0.1  # seconds between two looks at the engine
+
+State = Literal["waiting", "handed over", "elsewhere", "done", "failed"]
+
+
+class Engine(Protocol):
+    """Where cells run. An engine knows processes or jobs; how a cell ended, its files say."""
+
+    def room(self) -> int:
+        """How many more cells it takes now."""
+
+    def start(self, tasks: Sequence[Task]) -> None:
+        """Take these cells, at most `room()`."""
+
+    def ended(self) -> Mapping[str, str]:
+        """Fingerprints that it no longer works on since the last call, with how the process or job ended."""
+
+    def stop(self) -> None:
+        """End what runs, each cell resumable, nothing left behind."""
+
+
+@dataclass
+class Progress:
+    """A task and how it stands; `detail` is why it failed, `seconds` its training time once done."""
+
+    task: Task
+    state: State = "waiting"
+    detail: str = ""
+    killed: int = 0
+    seconds: float | None = None
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def over(self) -> bool:
+        return self.state in ("done", "failed")
+
+    def move(self, state: State, detail: str = "") -> None:
+        self.state, self.detail, self.since = state, detail, time.monotonic()
+
+
+def coordinate(
+    tasks: Sequence[Task], engine: Engine, tell: Callable[[Progress], None], tick: Callable[[], None]
+) -> list[Progress]:
+    """All tasks to their end. `tell` hears of every change, `tick` is called at each look.
+
+    KeyboardInterrupt stops the engine and goes on up.
+    """
+    all_of_them = {task.fingerprint: Progress(task) for task in tasks}
+    try:
+        while not all(progress.over for progress in all_of_them.values()):
+            for fingerprint, how in engine.ended().items():
+                progress = all_of_them[fingerprint]
+                settle(progress, look(progress.task), how)
+                tell(progress)
+            for progress in all_of_them.values():
+                if progress.state == "elsewhere":
+                    _follow(progress, tell)
+            _hand_over(all_of_them, engine, tell)
+            tick()
+            time.sleep(PAUSE)
+    except BaseException:
+        engine.stop()
+        raise
+    return list(all_of_them.values())
+
+
+def look(task: Task) -> Standing:
+    return standing(Cell(task.name.rpartition("-")[0], task.seed), task.fingerprint)
+
+
+def settle(progress: Progress, found: Standing, how: str) -> None:
+    """What becomes of a cell that its engine let go of.
+
+    Done and failed are the cell's own words. One that another process owns is waited for. One that said nothing was
+    killed: it is tried again from its last checkpoint, but not for ever. Other ends without a word are final.
+    """
+    progress.seconds = found.seconds
+    if found.state == "done":
+        progress.move("done", found.detail)
+    elif found.state == "failed":
+        progress.move("failed", found.detail)
+    elif found.state == "running":
+        progress.move("elsewhere", "another process trains it")
+    elif how.startswith("killed"):
+        progress.killed += 1
+        if progress.killed < ATTEMPTS:
+            progress.move("waiting", f"{how}; it goes on from its last checkpoint")
+        else:
+            hint = "the system may be short of memory: try fewer --jobs" if "signal 9" in how else "run again to go on"
+            progress.move("failed", f"{how}, {progress.killed} times; {hint}")
+    else:
+        progress.move("failed", f"{how} without a reason; see {progress.task.folder / 'train.log'}")
+
+
+def _follow(progress: Progress, tell: Callable[[Progress], None]) -> None:
+    """A cell that someone else trains: done, failed, or left by its owner and ours to take."""
+    found = look(progress.task)
+    if found.state != "running":
+        if found.state in ("done", "failed"):
+            settle(progress, found, "")
+        else:
+            progress.move("waiting")
+        tell(progress)
+
+
+def _hand_over(all_of_them: Mapping[str, Progress], engine: Engine, tell: Callable[[Progress], None]) -> None:
+    room = engine.room()
+    chosen: list[Progress] = []
+    for progress in all_of_them.values():
+        if len(chosen) >= room:
+            break
+        if progress.state == "waiting":
+            found = look(progress.task)
+            if found.state == "running":
+                progress.move("elsewhere", "another process trains it")
+                tell(progress)
+            elif found.state == "done":
+                settle(progress, found, "")
+                tell(progress)
+            else:
+                chosen.append(progress)
+    if chosen:
+        engine.start([progress.task for progress in chosen])
+        for progress in chosen:
+            progress.move("handed over")
+            tell(progress)

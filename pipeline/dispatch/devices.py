@@ -1,0 +1,79 @@
+"""How many cells at once, and where: the cores or GPUs of this machine divided among them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import psutil
+
+from pipeline.study import UserError
+
+USABLE = 0.9  # of a GPU's memory: allocators fragment
+QUERY = ["nvidia-smi", "--query-gpu=index,memory.total", "--format=csv,noheader,nounits"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one cell may run: a share of the cores, or a GPU."""
+
+    gpu: str | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {} if self.gpu is None else {"CUDA_VISIBLE_DEVICES": self.gpu}
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cpu_places(threads: int, memory_gib: float, jobs: int | None) -> list[Place]:
+    """As many cells as their threads find cores and their memory room for; at least one. `jobs` overrules both."""
+    fitting = min(cores() // threads, int(psutil.virtual_memory().available / 2**30 / memory_gib))
+    return [Place()] * (jobs or max(1, fitting))
+
+
+def gpu_places(gpus: Mapping[str, float], peaks: Iterable[int], processes: int, jobs: int | None) -> list[Place]:
+    """Places on GPUs {index: MiB}, taking turns. `peaks` are bytes that finished cells of the study needed.
+
+    Before one is known, one cell a GPU; a cell of several processes has that many GPUs to itself.
+    """
+    names = list(gpus)
+    if processes > 1:
+        groups = [",".join(names[i : i + processes]) for i in range(0, len(names) - processes + 1, processes)]
+        if not groups:
+            raise UserError(f"train.processes is {processes} and this machine shows {len(names)} GPUs; use fewer")
+        return [Place(group) for group in groups][:jobs]
+    peak = max(peaks, default=0) / 2**20
+    most = max(1, int(USABLE * min(gpus.values()) / peak)) if peak else 1
+    places = [Place(name) for _ in range(most) for name in names]
+    return [places[i % len(places)] for i in range(jobs)] if jobs else places
+
+
+def visible_gpus(environ: Mapping[str, str]) -> dict[str, float]:
+    """Index -> MiB of the GPUs that CUDA_VISIBLE_DEVICES allows. Raises UserError where there is none."""
+    if not shutil.which(QUERY[0]):
+        raise UserError("train.device is cuda and nvidia-smi is not here to name the GPUs; `python -m pipeline doctor`")
+    result = subprocess.run(QUERY, capture_output=True, text=True, check=False, timeout=60)
+    found = dict(parse(result.stdout))
+    allowed = environ.get("CUDA_VISIBLE_DEVICES")
+    chosen = {name: size for name, size in found.items() if allowed is None or name in allowed.split(",")}
+    if not chosen:
+        raise UserError(
+            f"train.device is cuda and no GPU is free to use: nvidia-smi names {', '.join(found) or 'none'}, "
+            f"CUDA_VISIBLE_DEVICES allows {'all' if allowed is None else allowed or 'none'}"
+        )
+    return chosen
+
+
+def parse(csv: str) -> Iterable[tuple[str, float]]:
+    """Lines `0, 81559` of nvidia-smi."""
+    for line in csv.splitlines():
+        index, _, size = line.partition(",")
+        if size.strip().replace(".", "", 1).isdigit():
+            yield index.strip(), float(size)

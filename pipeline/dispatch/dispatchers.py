@@ -1,0 +1,50 @@
+"""The dispatchers at work on this folder: a file each, so that `dispatch --cancel` finds them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from pipeline import claims
+from pipeline.cells import SCRATCH
+from pipeline.files import read_json, write_json
+
+WAIT = 20.0  # seconds that a dispatcher may need to end its cells
+
+
+@contextmanager
+def registered(root: Path = Path()) -> Iterator[None]:
+    """Be found by `cancel` for the time of the block."""
+    path = root / SCRATCH / "dispatchers" / f"{socket.gethostname()}-{os.getpid()}.json"
+    write_json(path, asdict(claims.Owner.me()))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def cancel(root: Path = Path()) -> list[str]:
+    """End the dispatchers of this host as Ctrl-C does, wait for them, and name what was done."""
+    said, waiting = [], []
+    for path in sorted((root / SCRATCH / "dispatchers").glob("*.json")):
+        owner = claims.Owner(**read_json(path))
+        if owner.host != socket.gethostname():
+            said.append(f"a dispatcher runs as {owner}: cancel it there")
+        elif not claims.runs(owner.pid, owner.born):
+            path.unlink(missing_ok=True)  # it was killed
+        else:
+            os.kill(owner.pid, signal.SIGTERM)
+            waiting.append(owner)
+    until = time.monotonic() + WAIT
+    for owner in waiting:
+        while claims.runs(owner.pid, owner.born) and time.monotonic() < until:
+            time.sleep(0.1)
+        still = claims.runs(owner.pid, owner.born)
+        said.append(f"the dispatcher, {owner}, {'does not end' if still else 'has ended, its cells are resumable'}")
+    return said

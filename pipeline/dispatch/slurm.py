@@ -1,0 +1,200 @@
+"""Cells as jobs of a Slurm cluster, submitted by submitit as arrays.
+
+The job of a cell is written to its scratch folder, so a coordinator that died is started again and finds its jobs.
+How jobs stand is asked of squeue, which every cluster has; sacct needs an accounting data base.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.cells import SCRATCH, scratch, standings
+from pipeline.cluster import Cluster
+from pipeline.dispatch.tasks import Task
+from pipeline.files import read_json, write_json
+from pipeline.study import Study, UserError
+
+JOBS = SCRATCH / "slurm"  # submitit's pickles and the jobs' output
+ARRAY = 1000  # jobs in one array at most: Slurm's own MaxArraySize is 1001 unless changed
+REQUEUES = 1000  # by time limits; each one made at least the epochs that fit into it
+EVERY = 2.0  # seconds between two questions to squeue
+ENDED = {
+    "COMPLETED",
+    "FAILED",
+    "TIMEOUT",
+    "NODE_FAIL",
+    "PREEMPTED",
+    "BOOT_FAIL",
+    "DEADLINE",
+    "CANCELLED",
+    "OUT_OF_MEMORY",
+}
+FINAL = {
+    "CANCELLED": "its job was cancelled",
+    "OUT_OF_MEMORY": "its job ran out of memory: raise memory_gb in the cluster's settings",
+    "COMPLETED": "its job ended",
+}
+
+
+class CellJob:
+    """What a node runs: a cell, or this node's share of one that spans several."""
+
+    def __call__(self, plan: Path, seed: int) -> str:
+        from pipeline import cell
+
+        try:
+            content = read_json(plan)
+            if int(os.environ.get("SLURM_PROCID", "0")) > 0:
+                return _join(content, seed)
+            return cell.run(content, seed)
+        except UserError as error:  # the cell's files say it too; an exception would only be pickled
+            print(error, flush=True)
+            return str(error)
+
+    def checkpoint(self, plan: Path, seed: int) -> Any:
+        """Called when the time is nearly up or the job is preempted: requeue the same, the cell resumes itself."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, plan, seed)
+
+
+def _join(plan: Mapping[str, Any], seed: int) -> str:
+    from pipeline.plan import MANIFEST, fingerprint
+    from pipeline.ranks import torchrun
+
+    identity = fingerprint(plan["digest"], read_json(MANIFEST)["digest"], seed)
+    scratch(identity).mkdir(parents=True, exist_ok=True)
+    torchrun(plan["config"]["resources"]["processes"], scratch(identity), seed, identity)
+    return identity
+
+
+class Slurm:
+    """Submits cells and asks for their jobs. Raises UserError where there is no Slurm or it refuses a job."""
+
+    def __init__(self, study: Study, cluster: Cluster, parallel: int | None) -> None:
+        if not (shutil.which("sbatch") and shutil.which("squeue")):
+            raise UserError(
+                "--engine slurm: sbatch and squeue are not on the PATH; run it on a login node of a cluster"
+            )
+        self.study, self.cluster, self.parallel = study, cluster, parallel
+        self.jobs: dict[str, str] = {}  # fingerprint -> job id
+        self.asked = 0.0
+
+    def room(self) -> int:
+        return ARRAY - len(self.jobs) if len(self.jobs) < ARRAY // 2 else 0
+
+    def start(self, tasks: Sequence[Task]) -> None:
+        states = job_states(job for task in tasks if (job := job_of(task.folder)))
+        adopted = {task.fingerprint: job for task in tasks if (job := job_of(task.folder)) and active(states.get(job))}
+        self.jobs |= adopted
+        new = [task for task in tasks if task.fingerprint not in adopted]
+        if new:
+            self._submit(new)
+
+    def _submit(self, tasks: Sequence[Task]) -> None:
+        import submitit
+
+        executor = submitit.SlurmExecutor(folder=(JOBS / "%j").absolute(), max_num_timeout=REQUEUES)
+        try:
+            executor.update_parameters(**parameters(self.study, self.cluster, self.parallel))
+            with executor.batch():
+                jobs = [executor.submit(CellJob(), task.plan, task.seed) for task in tasks]
+        except (submitit.core.utils.FailedJobError, ValueError, TypeError) as error:
+            raise UserError(f"Slurm refused the jobs: {error}") from None
+        for task, job in zip(tasks, jobs, strict=True):
+            write_json(task.folder / "job.json", {"job": job.job_id, "submitted": round(time.time(), 3)})
+            self.jobs[task.fingerprint] = job.job_id
+
+    def ended(self) -> Mapping[str, str]:
+        if not self.jobs or time.monotonic() - self.asked < EVERY:
+            return {}
+        try:
+            states = job_states(self.jobs.values())
+        except UserError:  # the controller restarts or is busy: jobs go on without it
+            return {}
+        finally:
+            self.asked = time.monotonic()
+        gone = {key: states.get(job) for key, job in self.jobs.items() if not active(states.get(job))}
+        for key in gone:
+            del self.jobs[key]
+        return {key: FINAL.get(state or "", f"killed ({state or 'its job is gone'})") for key, state in gone.items()}
+
+    def stop(self) -> None:
+        """Jobs go on without their coordinator: the next one finds them. `dispatch --cancel` ends them."""
+        if self.jobs:
+            print(f"{len(self.jobs)} jobs stay with Slurm; the same command finds them again, --cancel ends them")
+
+
+def parameters(study: Study, cluster: Cluster, parallel: int | None) -> dict[str, Any]:
+    """A cell's job in submitit's words; what neither plan nor cluster says is left to the cluster."""
+    train = study.train
+    if train.processes % cluster.nodes:
+        raise UserError(
+            f"cluster.nodes is {cluster.nodes}: train.processes ({train.processes}) must be a multiple of it"
+        )
+    share = train.processes // cluster.nodes
+    gpus = cluster.gpus if cluster.gpus is not None else share if train.device == "cuda" else 0
+    wanted = {
+        "job_name": study.study, "partition": cluster.partition, "account": cluster.account, "qos": cluster.qos,
+        "constraint": cluster.constraint, "time": cluster.time, "signal_delay_s": cluster.grace,
+        "nodes": cluster.nodes, "ntasks_per_node": 1,
+        "cpus_per_task": cluster.cpus or share * (train.threads + train.workers),
+        "gpus_per_node": gpus or None, "mem": f"{int(cluster.memory_gb * 1024)}MB" if cluster.memory_gb else None,
+        "array_parallelism": parallel or ARRAY, "setup": cluster.setup or None,
+        "additional_parameters": cluster.extra or None,
+    }  # fmt: skip
+    return {key: value for key, value in wanted.items() if value is not None}
+
+
+def job_of(folder: Path) -> str | None:
+    """The job that the cell of this scratch folder was last submitted as."""
+    try:
+        return str(read_json(folder / "job.json")["job"])
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
+def active(state: str | None) -> bool:
+    return state is not None and state not in ENDED
+
+
+def job_states(jobs: Iterable[str], run: Callable[..., Any] = subprocess.run) -> dict[str, str]:
+    """Job id -> Slurm's word for its state, for those that the controller still knows. Raises UserError."""
+    arrays = sorted({job.partition("_")[0] for job in jobs})
+    if not arrays:
+        return {}
+    command = ["squeue", "--noheader", "--array", "--states=all", "--format=%i|%T", f"--jobs={','.join(arrays)}"]
+    result = run(command, capture_output=True, text=True, check=False, timeout=120)
+    if result.returncode and "Invalid job id" not in result.stderr:  # what all those jobs say that it forgot
+        raise UserError(f"squeue failed: {result.stderr.strip()}")
+    return dict(re.findall(r"^(\S+)\|(\w+)", result.stdout, re.MULTILINE))
+
+
+def jobs_of(study: Study, root: Path = Path()) -> dict[str, str]:
+    """Fingerprint -> job id of the cells of a study that are not over and were submitted once."""
+    if not (root / JOBS).exists():
+        return {}
+    cells = (s.fingerprint for s in standings(study, root) if s.fingerprint and s.state not in ("done", "failed"))
+    return {fingerprint: job for fingerprint in cells if (job := job_of(scratch(fingerprint, root)))}
+
+
+def cancel(study: Study) -> list[str]:
+    """End the study's jobs; what was done. The cells stay resumable."""
+    jobs = jobs_of(study)
+    if not jobs:
+        return []
+    states = job_states(jobs.values())
+    living = [job for job in jobs.values() if active(states.get(job))]
+    if living:
+        result = subprocess.run(["scancel", *living], capture_output=True, text=True, check=False, timeout=120)
+        if result.returncode:
+            raise UserError(f"scancel failed: {result.stderr.strip()}")
+    return [f"{len(living)} jobs cancelled"]
