@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -132,6 +133,12 @@ def main() -> None:
         app()
     except UserError as error:
         stages.fail(error)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        stages.fail(
+            UserError(f"{error.filename or 'a file'}: No space left on device; free some and run the same again")
+        )
     except KeyboardInterrupt:
         raise SystemExit("interrupted; run the same again to go on") from None
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import groups_of, whole
-from pipeline.attention._ops import BatchNorm, channel_shuffle, memory_format
+from pipeline.attention._ops import BatchNorm, channel_shuffle, memory_format, pixelwise
 
 
 class GAM(Attention):
@@ -40,6 +40,7 @@ class GAM(Attention):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x * self.channel(x).to(x.dtype)
+        narrow, _, widen = self.channel
+        x = x * pixelwise(pixelwise(x, narrow).relu_(), widen).to(x.dtype)
         gate = self.spatial(x).sigmoid()
         return x * (channel_shuffle(gate, self.groups, memory_format(x)) if self.groups > 1 else gate).to(x.dtype)
