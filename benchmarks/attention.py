@@ -3,9 +3,9 @@
     python -m benchmarks.attention
 
 Ratio below 1: ours is faster. Forward and backward in train mode, both sides alternating in one process, ratio of the
-fastest passes, since other work on the machine only ever adds time. The transcriptions stand below: pooling layers,
-views, `expand_as`, one operation a term. A cell of the table is the median of three rounds. Before a pair is timed, it gets the same parameters and must agree on the
-output and the gradient of the input.
+fastest passes, since other work on the machine only ever adds time; a cell is the median of three rounds. The
+transcriptions stand below: pooling layers, views, `expand_as`, one operation a term. Before a pair is timed, it gets
+the same parameters and must agree on the output and the gradient of the input.
 """
 
 from __future__ import annotations
