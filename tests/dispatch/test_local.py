@@ -16,6 +16,7 @@ import pytest
 
 from tests.conftest import Project, clone
 
+CELLS = ("train@baseline-0", "train@se-0")
 LOUD = {"attention": "se", "overrides": {"optim_wrapper.optimizer.lr": 1e30}}
 
 
@@ -23,9 +24,17 @@ LOUD = {"attention": "se", "overrides": {"optim_wrapper.optimizer.lr": 1e30}}
 def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Predictions of the tiny study by plain `dvc repro`, one cell after the other."""
     project = clone(tmp_path_factory.mktemp("plain") / "project")
-    stages = [f"train@{variant}-{seed}" for variant in ("baseline", "se") for seed in (0, 1)]
-    project.dvc("repro", "--single-item", "prepare", "plan", *stages)
+    project.params(seeds=[0])
+    project.dvc("repro", "--single-item", "prepare", "plan", *CELLS)
     return predictions(project.root / "data/runs", "*/*")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Two cells, nothing run yet."""
+    made = clone(tmp_path / "project")
+    made.params(seeds=[0])
+    return made
 
 
 def predictions(folder: Path, cells: str) -> dict[str, bytes]:
@@ -77,12 +86,10 @@ def one_epoch_saved(project: Project) -> bool:
 def test_the_study_at_once_gives_the_numbers_of_one_by_one(project: Project, plain: dict[str, bytes]) -> None:
     result = project.pipeline("dispatch", "--jobs", "2")
     assert predictions(project.root / "scratch", "*") == plain
-    assert "4 cells done, 0 failed" in result.stdout
-    assert "all 4 cells are done" in project.pipeline("dispatch").stdout
+    assert "2 cells done, 0 failed" in result.stdout
+    assert "all 2 cells are done" in project.pipeline("dispatch").stdout
     began = time.monotonic()
-    stdout = project.dvc(
-        "repro", "--single-item", *(f"train@{v}-{s}" for v in ("baseline", "se") for s in (0, 1))
-    ).stdout
+    stdout = project.dvc("repro", "--single-item", *CELLS).stdout
     assert time.monotonic() - began < 20
     assert "epoch" not in stdout
     assert predictions(project.root / "data/runs", "*/*") == plain
@@ -90,9 +97,9 @@ def test_the_study_at_once_gives_the_numbers_of_one_by_one(project: Project, pla
 
 def test_what_dvc_has_is_checked_out_and_not_trained(project: Project, plain: dict[str, bytes]) -> None:
     project.pipeline("dispatch")
-    project.dvc("repro", "--single-item", *(f"train@{v}-{s}" for v in ("baseline", "se") for s in (0, 1)))
-    project.run("rm", "-r", "scratch", "data/runs/se/1")
-    assert "all 4 cells are done" in project.pipeline("dispatch").stdout
+    project.dvc("repro", "--single-item", *CELLS)
+    project.run("rm", "-r", "scratch", "data/runs/se/0")
+    assert "all 2 cells are done" in project.pipeline("dispatch").stdout
     assert predictions(project.root / "data/runs", "*/*") == plain
 
 
@@ -102,8 +109,6 @@ def test_two_dispatchers_train_no_cell_twice(project: Project, plain: dict[str, 
     said = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert predictions(project.root / "scratch", "*") == plain
-    for log in (project.root / "scratch").glob("*/train.log"):
-        assert log.read_text().count("Start running") <= 1 or log.read_text().count("before_run") == 1
     histories = [path.read_text() for path in (project.root / "scratch").glob("*/history.csv")]
     assert all(text.count(",loss,") == 6 for text in histories)  # 3 epochs x 2 iterations, each once
     assert all(json.loads(p.read_text())["resumed_from"] is None for p in (project.root / "scratch").glob("*/run.json"))
