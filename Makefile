@@ -8,10 +8,13 @@ export DVC_NO_ANALYTICS = 1
 setup:
 	@tools/setup.sh
 
-# A cell that fails does not stop the others: what there is is evaluated, and the report names what is missing.
+# All cells at once first, here or on a cluster (make repro ENGINE=slurm JOBS=8); then DVC collects them and does the rest.
+# A cell that fails (exit code 1) does not stop the others: what there is is evaluated, the report names what is missing.
+ENGINE ?= local
 repro: setup
 	@python -m pipeline doctor --quiet
-	@dvc repro --keep-going || { dvc repro --single-item evaluate report track; exit 1; }
+	@python -m pipeline dispatch --engine $(ENGINE) $(if $(JOBS),--jobs $(JOBS)) || [ $$? = 1 ]
+	@export ABLATION_KEEP_FAILURES=1; dvc repro --keep-going || { dvc repro --single-item evaluate report track; exit 1; }
 
 # One thread a process: the tests train, and two such processes beat one with two threads. A file stays together.
 test: setup

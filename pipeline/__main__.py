@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -140,7 +141,8 @@ def main() -> None:
             UserError(f"{error.filename or 'a file'}: No space left on device; free some and run the same again")
         )
     except KeyboardInterrupt:
-        raise SystemExit("interrupted; run the same again to go on") from None
+        print("interrupted; run the same again to go on", file=sys.stderr, flush=True)
+        raise SystemExit(130) from None  # what shells and make take for Ctrl-C
 
 
 if __name__ == "__main__":

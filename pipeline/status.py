@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.cells import Standing, standings
+from pipeline.dispatch import slurm
 from pipeline.progress import duration
-from pipeline.study import load
+from pipeline.study import Study, UserError, load
 
 MARK = {
     "done": "[green]done[/]",
@@ -41,7 +42,22 @@ def show(root: Path) -> None:
     for standing in cells:
         if standing.state == "failed":
             console.print(f"{standing.cell}: {standing.detail}", style="red", markup=False)
+    for line in _jobs(study, root, {standing.fingerprint: str(standing.cell) for standing in cells}):
+        console.print(line, markup=False, highlight=False)
     console.print(f"{len(cells)} cells: {_count(counts)}{_left(cells)}", highlight=False)
+
+
+def _jobs(study: Study, root: Path, names: Mapping[str | None, str]) -> Iterator[str]:
+    """The cluster's word for each cell that was submitted to it and is not over."""
+    jobs = slurm.jobs_of(study, root)
+    if not jobs:
+        return
+    try:
+        states = slurm.job_states(jobs.values())
+    except (UserError, FileNotFoundError):
+        states = {}
+    for fingerprint, job in jobs.items():
+        yield f"{names[fingerprint]}: job {job}, {states.get(job, 'unknown here')}"
 
 
 def _cell(standing: Standing) -> str:
