@@ -1,0 +1,57 @@
+"""What is to be trained, also of ten thousand cells."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline import status
+from pipeline.cells import scratch
+from pipeline.dispatch import tasks
+from pipeline.files import write_json
+from pipeline.plan import MANIFEST, PLANS, Fingerprints
+from pipeline.study import load
+from tests.conftest import TINY
+from tests.test_cells import finished
+
+
+def study_of(root: Path, variants: int, seeds: int) -> None:
+    """params.yaml, plans and manifest in `root`, as `dvc repro plan` leaves them."""
+    names = ["baseline", *(f"v{i}" for i in range(1, variants))]
+    with (root / "params.yaml").open("w") as file:
+        YAML().dump({**TINY, "variants": {name: {} for name in names}, "seeds": list(range(seeds))}, file)
+    write_json(root / MANIFEST, {"digest": "m"})
+    for number, name in enumerate(names):
+        write_json(root / PLANS / f"{name}.json", {"digest": f"plan {max(number, 1)}"})  # baseline and v1 are the same
+
+
+def test_ten_thousand_cells_are_planned_in_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study_of(tmp_path, 100, 100)
+    monkeypatch.chdir(tmp_path)
+    began = time.monotonic()
+    found, over = tasks.open_tasks(load("params.yaml"))
+    assert time.monotonic() - began < 10
+    assert (len(found), len(over)) == (9_900, 0)  # two variants of one plan are one cell
+    began = time.monotonic()
+    status.show(Path())
+    assert time.monotonic() - began < 10
+    assert "10000 cells: 10000 to do" in capsys.readouterr().out
+
+
+def test_finished_cells_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study_of(tmp_path, 3, 1)
+    monkeypatch.chdir(tmp_path)
+    fingerprint = Fingerprints().of("v2", 0)
+    assert fingerprint
+    folder = finished(tmp_path)
+    run = folder / "run.json"
+    run.write_text(run.read_text().replace(folder.name, fingerprint))
+    folder.rename(scratch(fingerprint))
+    found, over = tasks.open_tasks(load("params.yaml"))
+    assert [task.name for task in found] == ["baseline-0"]
+    assert [str(standing.cell) for standing in over] == ["v2-0"]
