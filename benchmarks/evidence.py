@@ -8,7 +8,8 @@ ones. Every study has its own images and ten groups of three seeds:
   the truth (coverage), and how often is the good one called better (power)
 
 A useless variant is as good as the baseline on average; it finds other boxes easy, and its seeds differ as the
-baseline's do. With `--pairing seeds` cells of one seed share their luck and the intervals make use of it.
+baseline's do. `--pairing seeds` judges by paired intervals; `--common` is the share of a run's luck that all cells of
+its seed have in common, which those make use of.
 """
 
 from __future__ import annotations
@@ -42,9 +43,13 @@ USELESS = tuple(f"useless {i}" for i in range(1, 10))
 
 @dataclass(frozen=True)
 class World:
-    """`luck`: SD of the quality of a run about its variant's. `gain`: quality of the good variant."""
+    """`luck`: SD of the quality of a run about its variant's, of whose variance `common` is the seed's, not the run's.
+
+    `gain`: quality of the good variant.
+    """
 
     luck: float
+    common: float
     pairing: Pairing
     resamples: int
     gain: float = 0.0
@@ -62,11 +67,11 @@ def study(number: int, world: World) -> Study:
     """One study, measured once and compared twice."""
     rng = np.random.default_rng(number)
     gt = ground_truth(rng, IMAGES, CLASSES, IMAGES * BOXES_PER_IMAGE)
-    common, shared = nature(rng, gt), rng.normal(0, world.luck, SEEDS)
+    sight, of_seeds = nature(rng, gt), rng.normal(0, world.luck, SEEDS)
     runs = {}
     for name in (BASELINE, *USELESS, GOOD):
-        seen = common.seen_by(rng, OWN_TASTE)
-        luck = shared if world.pairing == "seeds" else rng.normal(0, world.luck, SEEDS)
+        seen = sight.seen_by(rng, OWN_TASTE)
+        luck = np.sqrt(world.common) * of_seeds + np.sqrt(1 - world.common) * rng.normal(0, world.luck, SEEDS)
         quality = luck + world.gain * (name == GOOD)
         runs[name] = {s: run(rng, gt, seen, DETECTIONS_PER_IMAGE, quality[s]) for s in range(SEEDS)}
     measured = measure(gt, runs, world.resamples, number)
@@ -81,7 +86,7 @@ def main() -> None:
         print(json.dumps(measured_pairing(options.measured), indent=1))
         return
     started = time.perf_counter()
-    world = World(options.luck, options.pairing, options.resamples)
+    world = World(options.luck, options.common, options.pairing, options.resamples)
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         pilot = partial(study, world=replace(world, gain=PILOT_GAIN))
         world = calibrated(list(pool.map(pilot, range(10**6, 10**6 + options.pilot))), world)
@@ -152,6 +157,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--pilot", type=int, default=40, help="studies that find the gain to simulate")
     parser.add_argument("--resamples", type=int, default=200)
     parser.add_argument("--luck", type=float, default=0.06, help="0.06 makes a seed SD of about .012 AP")
+    parser.add_argument("--common", type=float, default=0.0, help="0.33 is what the demo's seeds have in common")
     parser.add_argument("--pairing", choices=["none", "seeds"], default="none")
     parser.add_argument("--measured", type=Path, help="a comparison.json: print what pairing did there, and stop")
     parser.add_argument("--workers", type=int, default=None, help="processes; all cores by default")
