@@ -5,16 +5,17 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import mmcv._ext
 import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
-from torch.nn.modules.module import register_module_forward_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -59,8 +60,7 @@ def measure(
                 seconds[name].append(taken)
         progress(turn + 1 + warmup, rounds + warmup)
     for name, taken_each in seconds.items():
-        q1, median, q3 = (1000 * q for q in statistics.quantiles(taken_each, n=4, method="inclusive"))
-        variants[name]["latency_ms"] = {"median": median, "q1": q1, "q3": q3}
+        variants[name]["latency_ms"] = _quartiles([1000 * taken for taken in taken_each])
     return {
         "schema": 1, "hardware": hardware(), "device": resources["device"], "threads": resources["threads"],
         "image_size": list(image_size), "rounds": rounds, "variants": variants,
@@ -106,7 +106,7 @@ def attention_parameters(config: Mapping[str, Any]) -> int:
 
 
 class _Seen(TorchDispatchMode):
-    """Counts the operators that run, by name. MMCV's own (RoIAlign) never pass torch's dispatcher: its layers do."""
+    """Counts the operators of torch that run, by name."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,9 +116,26 @@ class _Seen(TorchDispatchMode):
         self.operators[func._schema.name.partition("::")[2]] += 1
         return func(*args, **(kwargs or {}))
 
-    def layer(self, module: nn.Module, args: Any, output: Any) -> None:
-        if type(module).__module__.startswith("mmcv.ops"):
-            self.operators[type(module).__name__] += 1
+
+@contextmanager
+def _mmcv_counted(operators: Counter[str]) -> Iterator[None]:
+    """Adds the calls of MMCV's own operators (`nms`, `roi_align_forward`), which torch's dispatcher never sees."""
+
+    def counted(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*args: Any, **kwargs: Any) -> Any:
+            operators[name] += 1
+            return call(*args, **kwargs)
+
+        return counting
+
+    real = {name: call for name, call in vars(mmcv._ext).items() if callable(call) and not name.startswith("_")}
+    try:
+        for name, call in real.items():
+            setattr(mmcv._ext, name, counted(name, call))
+        yield
+    finally:
+        for name, call in real.items():
+            setattr(mmcv._ext, name, call)
 
 
 @torch.no_grad()
@@ -126,10 +143,8 @@ def _operations(model: Any, batch: Mapping[str, Any]) -> dict[str, Any]:
     counter, seen = FlopCounterMode(display=False), _Seen()
     with counter:
         model.test_step(batch)
-    layers = register_module_forward_hook(seen.layer)
-    with seen:
+    with seen, _mmcv_counted(seen.operators):
         model.test_step(batch)
-    layers.remove()
     counted = {str(op).rpartition(".")[2] for per_module in counter.get_flop_counts().values() for op in per_module}
     uncounted = {name: n for name, n in sorted(seen.operators.items()) if name not in counted and name not in FREE}
     return {"gflops": counter.get_total_flops() / 2 / 1e9, "uncounted": uncounted}
@@ -142,3 +157,8 @@ def _seconds(model: Any, batch: Mapping[str, Any], device: torch.device) -> floa
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - start
+
+
+def _quartiles(values: Sequence[float]) -> dict[str, float]:
+    q1, median, q3 = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else [*values] * 3
+    return {"median": median, "q1": q1, "q3": q3}

@@ -89,7 +89,8 @@ def test_multiply_adds_of_a_pyramid_by_mmengine() -> None:
 def test_what_is_not_counted_is_named(costs: dict[str, Any]) -> None:
     plain, se = (costs["variants"][name]["uncounted"] for name in ("baseline", "se"))
     assert plain["native_batch_norm"] == 1 + sum(BLOCKS) * 3 + 4  # stem, blocks, downsampling
-    assert 1 <= plain["RoIAlign"] <= 4  # one for each level that a proposal falls to
+    assert 1 <= plain["roi_align_forward"] <= 4  # one for each level that a proposal falls to
+    assert 1 <= plain["nms"] <= 2  # of the proposals, and of the boxes if there are any
     assert not {"convolution", "addmm", "mm", "bmm", "view"} & plain.keys()
     for name in ("sigmoid", "mul", "sum", "div"):
         assert se[name] - plain[name] == sum(BLOCKS), name
@@ -102,6 +103,12 @@ def test_latency_of_each_variant(costs: dict[str, Any]) -> None:
     for cost in costs["variants"].values():
         latency = cost["latency_ms"]
         assert 0 < latency["q1"] <= latency["median"] <= latency["q3"]
+
+
+def test_a_single_round_is_its_own_quartiles() -> None:
+    found = measure({"baseline": {"config": resolve(STUDY, "baseline").to_dict()}}, SIZE, rounds=1, warmup=0)
+    latency = found["variants"]["baseline"]["latency_ms"]
+    assert latency["q1"] == latency["median"] == latency["q3"] > 0
 
 
 def test_every_variant_runs_in_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
