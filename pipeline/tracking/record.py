@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from pipeline.files import digest, file_sha256
 from pipeline.tracking.names import mlflow_name
 
+Identity = tuple[str, str, int, int]
+
 
 class Point(NamedTuple):
     """One value of a curve; `timestamp` is in ms by the training's own clock."""
@@ -21,7 +23,7 @@ class Point(NamedTuple):
     step: int
 
     @property
-    def identity(self) -> tuple[str, str, int, int]:
+    def identity(self) -> Identity:
         """What MLflow tells points apart by; text for the value, since NaN is not equal to itself."""
         return (self.key, repr(self.value), self.timestamp, self.step)
 

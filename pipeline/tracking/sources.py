@@ -52,12 +52,9 @@ def read(root: Path) -> Sources:
     )
 
 
-def live_curve(path: Path) -> tuple[Point, ...]:
-    """The points of a history.csv that may still grow; a line that is being written is left for later."""
-    if not path.exists():
-        return ()
-    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
-    return _curve(csv.DictReader(whole.splitlines()))
+def curve(lines: Iterable[str]) -> tuple[Point, ...]:
+    """The points of a history.csv, its header first."""
+    return _curve(csv.DictReader(lines))
 
 
 def _curve(rows: Iterable[dict[str, str]]) -> tuple[Point, ...]:

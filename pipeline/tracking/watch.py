@@ -7,9 +7,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +17,14 @@ from pipeline.claims import owner
 from pipeline.files import read_json
 from pipeline.tracking.connect import one_writer, open_store, resolve, shown
 from pipeline.tracking.errors import TrackingError, store_errors
+from pipeline.tracking.live import LiveCurve
 from pipeline.tracking.projection import cell_identity, cell_params
-from pipeline.tracking.record import Point
-from pipeline.tracking.sources import live_curve, ms
+from pipeline.tracking.record import Identity, Point
+from pipeline.tracking.sources import ms
 from pipeline.tracking.store import Store
 
 logger = logging.getLogger(__name__)
 NICENESS = 10  # training comes first where the two share cores
-
-
-@dataclass(frozen=True)
-class Sight:
-    """A cell as its scratch folder shows it; `status` is MLflow's word for its state."""
-
-    cell: dict[str, Any]
-    beat: dict[str, Any]
-    status: str
-    points: tuple[Point, ...]
-
-    @property
-    def tags(self) -> dict[str, str]:
-        return cell_identity(self.cell["variant"], self.cell["seed"], self.cell["fingerprint"])
-
-    @cached_property
-    def identities(self) -> frozenset[tuple[str, str, int, int]]:
-        return frozenset(point.identity for point in self.points)
 
 
 @dataclass
@@ -50,8 +32,32 @@ class Shown:
     """What the store has of a cell's run, as far as this process knows."""
 
     run_id: str
-    points: frozenset[tuple[str, str, int, int]]
+    points: set[Identity]
     status: str = "RUNNING"
+
+
+@dataclass
+class Watched:
+    """A cell's scratch folder; `shown` once it has a run in the store."""
+
+    folder: Path
+    curve: LiveCurve
+    shown: Shown | None = None
+
+
+@dataclass(frozen=True)
+class News:
+    """What a look found of a cell: `status` is MLflow's word for its state, `anew` that `points` are all there are."""
+
+    cell: dict[str, Any]
+    beat: dict[str, Any]
+    status: str
+    points: list[Point]
+    anew: bool
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return cell_identity(self.cell["variant"], self.cell["seed"], self.cell["fingerprint"])
 
 
 def watch(root: Path, *, uri: str | None = None, interval: float = 5.0, stop: Callable[[], bool] | None = None) -> None:
@@ -77,7 +83,7 @@ class Watcher:
 
     def __init__(self, root: Path, uri: str | None = None) -> None:
         self.root, self.uri = root, resolve(root, uri)
-        self.shown: dict[str, Shown] = {}
+        self.watched: dict[Path, Watched] = {}
         self.store: Store | None = None
 
     def connect(self) -> Store:
@@ -88,60 +94,66 @@ class Watcher:
 
     def round(self) -> int:
         """Send what is new of every running cell; returns the number of points sent."""
-        news = [sight for sight in sights(self.root, self.shown) if self._is_new(sight)]
-        if not news:
+        found = [(watched, news) for watched in self._folders() if (news := _look(watched))]
+        if not found:
             return 0
         store = self.store or self.connect()
         with one_writer(self.root), store_errors(shown(self.root, self.uri)):
-            return sum(self._show(store, sight) for sight in news)
+            return sum(self._show(store, watched, news) for watched, news in found)
 
-    def _is_new(self, sight: Sight) -> bool:
-        known = self.shown.get(sight.cell["fingerprint"])
-        return known is None or known.status != sight.status or known.points != sight.identities
+    def _folders(self) -> list[Watched]:
+        """All cells that were ever started; one that is not running costs a look at its marks and no more."""
+        for folder in sorted((self.root / "scratch").glob("*/")):
+            self.watched.setdefault(folder, Watched(folder, LiveCurve(folder / "history.csv")))
+        return list(self.watched.values())
 
-    def _show(self, store: Store, sight: Sight) -> int:
-        fingerprint, now = sight.cell["fingerprint"], sight.identities
-        known = self.shown.get(fingerprint) or self._begun(store, sight)
-        if known is None or not known.points <= now:
-            known = self._begin(store, sight)
-        new = [point for point in sight.points if point.identity not in known.points]
-        store.write(known.run_id, new, tags={"progress": _progress(sight.beat)})
-        if known.status != sight.status:
-            store.set_status(known.run_id, sight.status)
-        if sight.status == "RUNNING":
-            self.shown[fingerprint] = Shown(known.run_id, now)
+    def _show(self, store: Store, watched: Watched, news: News) -> int:
+        known = watched.shown or self._begun(store, news)
+        if known is None or (news.anew and not known.points <= watched.curve.identities):
+            known = self._begin(store, news)
+        new = [point for point in news.points if point.identity not in known.points]
+        store.write(known.run_id, new, tags={"progress": _progress(news.beat)})
+        if known.status != news.status:
+            store.set_status(known.run_id, news.status)
+        if news.status == "RUNNING":
+            known.points.update(point.identity for point in new)
+            watched.shown = Shown(known.run_id, known.points)
         else:
-            self.shown.pop(fingerprint, None)  # should it train again, the store is asked for its run
+            del self.watched[watched.folder]  # should it train again, the store is asked for its run
         return len(new)
 
-    def _begun(self, store: Store, sight: Sight) -> Shown | None:
+    def _begun(self, store: Store, news: News) -> Shown | None:
         """The run that an earlier watcher began and that can go on."""
         for run in store.runs():
-            if run.key == sight.tags["key"] and run.digest is None:
-                return Shown(run.run_id, run.points, run.status)
+            if run.key == news.tags["key"] and run.digest is None:
+                return Shown(run.run_id, set(run.points), run.status)
         return None
 
-    def _begin(self, store: Store, sight: Sight) -> Shown:
+    def _begin(self, store: Store, news: News) -> Shown:
         """A new run. One that holds points the training took back, by resuming at a checkpoint, makes way."""
         for run in store.runs():
-            if run.key == sight.tags["key"] and run.digest is None:
+            if run.key == news.tags["key"] and run.digest is None:
                 store.supersede(run, "its training went back to a checkpoint")
-        variant, seed = sight.cell["variant"], sight.cell["seed"]
-        started = min((point.timestamp for point in sight.points), default=ms(sight.beat["time"]))
-        run_id = store.create(f"{variant}-{seed}", started, sight.tags)
+        variant, seed = news.cell["variant"], news.cell["seed"]
+        started = min((point.timestamp for point in news.points), default=ms(news.beat["time"]))
+        run_id = store.create(f"{variant}-{seed}", started, news.tags)
         plan = _read(self.root / f"data/plans/{variant}.json") or {}
         store.write(run_id, params=cell_params(plan, variant, seed))
-        return Shown(run_id, frozenset())
+        return Shown(run_id, set())
 
 
-def sights(root: Path, known: dict[str, Shown]) -> Iterator[Sight]:
-    """The cells that train now, and those of `known`, however they stand."""
-    for folder in sorted((root / "scratch").glob("*/")):
-        cell, beat = _read(folder / "cell.json"), _read(folder / "heartbeat.json")
-        if cell and beat:
-            status = _status(folder)
-            if status == "RUNNING" or cell["fingerprint"] in known:
-                yield Sight(cell, beat, status, live_curve(folder / "history.csv"))
+def _look(watched: Watched) -> News | None:
+    """What is new of a cell that trains, or that is shown as if it did."""
+    status = _status(watched.folder)  # before the curve: what has ended has no more points to come
+    if status != "RUNNING" and watched.shown is None:
+        return None
+    cell, beat = _read(watched.folder / "cell.json"), _read(watched.folder / "heartbeat.json")
+    if not (cell and beat):
+        return None
+    points, anew = watched.curve.look()
+    if watched.shown and watched.shown.status == status and not points and not anew:
+        return None
+    return News(cell, beat, status, points, anew)
 
 
 def _status(folder: Path) -> str:
