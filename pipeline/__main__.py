@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from pipeline import stages
+from pipeline.cluster import EngineName
 from pipeline.study import UserError
 
-Engine = Literal["local", "slurm"]
+INTERRUPTED = 130  # what typer makes of Ctrl-C, and shells and make take for it
 app = typer.Typer(
     help="Ablation studies of attention modules, from params.yaml to a report.",
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
@@ -48,7 +49,7 @@ def cell(plan: Path, seed: int) -> None:
 
 @app.command()
 def dispatch(
-    engine: Annotated[Engine, typer.Option(help="local: this machine's cores or GPUs; slurm: a cluster")] = "local",
+    engine: Annotated[EngineName, typer.Option(help="local: this machine's cores or GPUs; slurm: a cluster")] = "local",
     jobs: Annotated[int | None, typer.Option(help="cells at once; by default all that fit", min=1)] = None,
     device: Annotated[str | None, typer.Option(help="GPUs to use, as in CUDA_VISIBLE_DEVICES: 0,1")] = None,
     watch: Annotated[bool, typer.Option(help="show a live table")] = False,
@@ -140,9 +141,10 @@ def main() -> None:
         stages.fail(
             UserError(f"{error.filename or 'a file'}: No space left on device; free some and run the same again")
         )
-    except KeyboardInterrupt:
-        print("interrupted; run the same again to go on", file=sys.stderr, flush=True)
-        raise SystemExit(130) from None  # what shells and make take for Ctrl-C
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("interrupted; run the same again to go on", file=sys.stderr, flush=True)
+        raise
 
 
 if __name__ == "__main__":

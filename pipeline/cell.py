@@ -27,7 +27,7 @@ def run(plan: Mapping[str, Any], seed: int) -> str:
     folder = cells.scratch(identity)
     if cells.is_done(identity):
         return identity
-    signal.signal(signal.SIGTERM, _interrupt)
+    interruptible()
     with claim(folder):
         if not cells.is_done(identity):  # whoever owned it until now may have finished it
             _train(plan, seed, identity, folder)
@@ -55,6 +55,11 @@ def _train(plan: Mapping[str, Any], seed: int, identity: str, folder: Path) -> N
         raise CellFailed(
             f"{plan['variant']} seed {seed} failed: {failure['reason']}\n  log: {folder / 'train.log'}"
         ) from error
+
+
+def interruptible() -> None:
+    """Let SIGTERM be what Ctrl-C is."""
+    signal.signal(signal.SIGTERM, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

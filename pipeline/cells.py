@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pipeline.claims import owner
-from pipeline.files import file_sha256, read_json, write_json
+from pipeline.files import file_sha256, read_json, read_json_if_whole, write_json
 from pipeline.plan import Fingerprints
 from pipeline.study import Cell, Study
 
@@ -48,7 +47,7 @@ def standing(cell: Cell, fingerprint: str | None, root: Path = Path()) -> Standi
     if fingerprint is None:
         return Standing(cell, None, "to do", "not planned yet")
     for folder in (scratch(fingerprint, root), collected(cell, root)):
-        run = _read(folder / "run.json")
+        run = read_json_if_whole(folder / "run.json")
         if (
             run
             and run["fingerprint"] == fingerprint
@@ -58,21 +57,14 @@ def standing(cell: Cell, fingerprint: str | None, root: Path = Path()) -> Standi
     folder = scratch(fingerprint, root)
     if not folder.exists():
         return Standing(cell, fingerprint, "to do")
-    holder, beat = owner(folder), _read(folder / "heartbeat.json")
+    holder, beat = owner(folder), read_json_if_whole(folder / "heartbeat.json")
     at = f"epoch {beat['epoch']} of {beat['epochs']}" if beat else ""
     if holder:
         return Standing(cell, fingerprint, "running", at or "starting")
-    failed = _read(folder / "FAILED")
+    failed = read_json_if_whole(folder / "FAILED")
     if failed:
         return Standing(cell, fingerprint, "failed", failed["reason"])
     return Standing(cell, fingerprint, "interrupted", at) if beat else Standing(cell, fingerprint, "to do")
-
-
-def _read(path: Path) -> Any:
-    try:
-        return read_json(path)
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
 
 
 def is_done(fingerprint: str, root: Path = Path()) -> bool:

@@ -5,11 +5,12 @@ None of it changes a result, so no plan and no fingerprint holds any of it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Count = Annotated[int, Field(ge=1)]
+EngineName = Literal["local", "slurm"]
 
 
 class Cluster(BaseModel):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Literal
 import psutil
 from rich.console import Console
 
+from pipeline.machine import cores
 from pipeline.study import Study, UserError, load
 
 GPU_WAYS = (
@@ -121,11 +121,10 @@ def _machine(root: Path, study: Study | None) -> Iterator[Finding]:
     for what, have, need in (("memory", memory, need_memory), ("disk", disk, need_disk)):
         grade: Literal["good", "note"] = "good" if have >= need else "note"
         yield Finding(grade, f"{have:.0f} GiB of {what} free, about {need:.1f} needed")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if study and study.train.threads > cores:
-        yield Finding("note", f"train.threads is {study.train.threads} and this machine has {cores} cores")
+    if study and study.train.threads > cores():
+        yield Finding("note", f"train.threads is {study.train.threads} and this machine has {cores()} cores")
     else:
-        yield Finding("good", f"{cores} cores")
+        yield Finding("good", f"{cores()} cores")
     tools: dict[str, Callable[[], str | None]] = {
         "git": lambda: shutil.which("git"),
         "dvc": lambda: shutil.which("dvc"),

@@ -39,6 +39,14 @@ def read_json(path: Path) -> Any:
     return json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
 
 
+def read_json_if_whole(path: Path) -> Any:
+    """The content of a JSON file that another process may be about to write; None where there is none yet."""
+    try:
+        return read_json(path)
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
 def write_json_gz(path: Path, value: Any) -> None:
     """Compact gzipped JSON without a timestamp, so that equal values are equal bytes."""
     write_bytes(path, gzip.compress(json.dumps(value, separators=(",", ":"), allow_nan=False).encode(), 6, mtime=0))

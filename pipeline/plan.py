@@ -131,6 +131,7 @@ def _project_imports(tree: ast.Module) -> list[str]:
 NOT_TRAINED = {
     "pipeline",
     "pipeline.study",
+    "pipeline.sections",
     "pipeline.files",
     "pipeline.progress",
     "pipeline.detector.history",

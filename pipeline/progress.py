@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 
 def duration(seconds: float) -> str:
@@ -13,6 +14,11 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m {whole % 60:02d}s"
     return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+
+
+def left(took: Sequence[float], to_go: int, at_once: int = 1) -> float | None:
+    """Seconds that `to_go` cells will need, `at_once` of them side by side, if each takes the mean of those done."""
+    return sum(took) / len(took) * to_go / at_once if took and to_go else None
 
 
 def show(what: str, done: int, total: int) -> None:

@@ -7,13 +7,14 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pipeline import cell as cells_run
 from pipeline import cells, study_record
+from pipeline.cluster import EngineName
 from pipeline.files import read_json, write_json
 from pipeline.plan import MANIFEST, PLANS, Fingerprints, make
-from pipeline.progress import duration, show
+from pipeline.progress import duration, left, show
 from pipeline.study import Cell, Study, UserError, load
 
 PARAMS = Path("params.yaml")
@@ -104,7 +105,7 @@ def _refuse_failed(cell: Cell) -> None:
         raise UserError(f"{cell} failed: {now.detail}")
 
 
-def dispatch(engine: Literal["local", "slurm"], jobs: int | None, device: str | None, watch: bool) -> int:
+def dispatch(engine: EngineName, jobs: int | None, device: str | None, watch: bool) -> int:
     """All unfinished cells at once; how many failed."""
     from pipeline import dispatch as room
 
@@ -133,8 +134,9 @@ def progress_line(study: Study, cell: Cell) -> str:
     done = [standing.seconds for standing in standings if standing.state == "done" and standing.seconds is not None]
     to_go = len(standings) - len(done)
     number = next(i for i, standing in enumerate(standings, 1) if standing.cell == cell)
-    left = f", about {duration(sum(done) / len(done) * to_go)} left" if done and to_go else ""
-    return f"{cell.variant} seed {cell.seed}: cell {number} of {len(standings)}, {len(done)} done, {to_go} to go{left}"
+    seconds = left(done, to_go)
+    rest = "" if seconds is None else f", about {duration(seconds)} left"
+    return f"{cell.variant} seed {cell.seed}: cell {number} of {len(standings)}, {len(done)} done, {to_go} to go{rest}"
 
 
 def cost() -> None:

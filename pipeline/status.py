@@ -11,7 +11,7 @@ from rich.table import Table
 
 from pipeline.cells import Standing, standings
 from pipeline.dispatch import slurm
-from pipeline.progress import duration
+from pipeline.progress import duration, left
 from pipeline.study import Study, UserError, load
 
 MARK = {
@@ -71,9 +71,5 @@ def _count(counts: Mapping[str, int]) -> str:
 
 def _left(cells: list[Standing]) -> str:
     done = [s.seconds for s in cells if s.state == "done" and s.seconds is not None]
-    to_go = sum(s.state != "done" for s in cells)
-    return (
-        f"; about {duration(sum(done) / len(done) * to_go)} of training left, one cell at a time"
-        if done and to_go
-        else ""
-    )
+    seconds = left(done, sum(s.state != "done" for s in cells))
+    return "" if seconds is None else f"; about {duration(seconds)} of training left, one cell at a time"

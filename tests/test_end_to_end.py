@@ -11,15 +11,13 @@ import re
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
 
-from tests.conftest import TINY, Project, clone
+from tests.conftest import TINY, Project, clone, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -150,13 +148,6 @@ def test_a_killed_cell_goes_on_and_ends_as_if_nothing_had_happened(study: Projec
     assert (runs / "predictions.json.gz").read_bytes() == undisturbed
     steps = [line.split(",")[1] for line in (runs / "history.csv").read_text().splitlines() if ",loss," in line]
     assert steps == [str(step) for step in range(1, 7)]  # each iteration once, whatever was repeated
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def test_a_mistake_stops_before_anything_trains_and_without_a_traceback(study: Project) -> None:

@@ -10,7 +10,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline import presets
-from pipeline.study import Cell, Insertion, UserError, load
+from pipeline.sections import Insertion
+from pipeline.study import Cell, UserError, load
 from tests.conftest import ROOT, TINY
 
 

@@ -17,7 +17,8 @@ from pipeline.dataset.images import hash_images
 from pipeline.dataset.read import Record, check, read_coco
 from pipeline.dataset.repair import RepairLog, choose_classes, repair
 from pipeline.dataset.splits import Split
-from pipeline.study import Coco, Roadmarks, UserError
+from pipeline.sections import Coco, Roadmarks
+from pipeline.study import UserError
 
 
 def prepare(dataset: Roadmarks | Coco, out: Path) -> Card:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.files import read_json
-from pipeline.study import Study, Train, UserError, Variant
+from pipeline.sections import Train, Variant
+from pipeline.study import Study, UserError
 
 MANIFEST = Path("data/coco/manifest.json")
 NARROW = {256: 64, 1024: 256}  # pyramid and head widths of a thin detector, as a quarter

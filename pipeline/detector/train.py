@@ -35,7 +35,7 @@ def train(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) ->
     use_device(plan["config"]["resources"])
     started = time.time()
     with _words_to(folder / "train.log"):
-        cfg = Config(_tuples(plan["config"]))
+        cfg = Config(tuples(plan["config"]))
         source = plan["weights"]
         if source:
             path, sha256 = weights.fetch(source["source"], source["sha256"])
@@ -129,14 +129,14 @@ def _words_to(path: Path) -> Iterator[None]:
         yield
 
 
-def _tuples(value: Any) -> Any:
+def tuples(value: Any) -> Any:
     """JSON knows no tuples; MMDetection wants them where a size or a pair of scales is written."""
     if isinstance(value, Mapping):
         return {
-            key: tuple(item) if key in ("scale", "meta_keys", "classes") and isinstance(item, list) else _tuples(item)
+            key: tuple(item) if key in ("scale", "meta_keys", "classes") and isinstance(item, list) else tuples(item)
             for key, item in value.items()
         }
-    return [_tuples(item) for item in value] if isinstance(value, list) else value
+    return [tuples(item) for item in value] if isinstance(value, list) else value
 
 
 def _beat(runner: Runner, state: str) -> None:

@@ -7,13 +7,12 @@ end in scratch; `dvc repro` collects them in seconds and stays the only writer o
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
-from typing import Literal
 
+from pipeline.cell import interruptible
+from pipeline.cluster import EngineName
 from pipeline.dispatch import dispatchers
 from pipeline.dispatch.coordinator import Engine, coordinate
 from pipeline.dispatch.devices import Place, cpu_places, gpu_places, visible_gpus
@@ -24,16 +23,15 @@ from pipeline.files import read_json
 from pipeline.study import Study, load_cluster
 
 CLUSTER = Path("cluster.yaml")
-Name = Literal["local", "slurm"]
 
 
-def dispatch(study: Study, engine: Name, jobs: int | None, watch: bool) -> int:
+def dispatch(study: Study, engine: EngineName, jobs: int | None, watch: bool) -> int:
     """Train every cell of the study that is not finished; the number of cells that failed.
 
     `jobs` is how many run at once: by default as many as cores, GPUs and memory allow, or as the cluster does.
     Raises KeyboardInterrupt after Ctrl-C or SIGTERM, when all local cells have ended resumable.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    interruptible()
     make_plans()
     tasks, finished = open_tasks(study)
     total = len(tasks) + len(finished)
@@ -57,7 +55,7 @@ def cancel(study: Study) -> list[str]:
     return [*dispatchers.cancel(), *slurm.cancel(study)]
 
 
-def _engine(name: Name, study: Study, jobs: int | None, tasks: int) -> tuple[Engine, int]:
+def _engine(name: EngineName, study: Study, jobs: int | None, tasks: int) -> tuple[Engine, int]:
     if name == "slurm":
         from pipeline.dispatch.slurm import Slurm
 
@@ -66,10 +64,11 @@ def _engine(name: Name, study: Study, jobs: int | None, tasks: int) -> tuple[Eng
         return Slurm(study, cluster, parallel), min(parallel or tasks, tasks)
     if study.train.device == "cpu":
         places = _cpu(study, jobs)
-        return Local(lambda: places, "cpu"), len(places)
-    gpus = visible_gpus(os.environ)
-    first = gpu_places(gpus, _peaks(study), study.train.processes, jobs)
-    return Local(lambda: gpu_places(gpus, _peaks(study), study.train.processes, jobs), "cuda"), len(first)
+        local = Local(lambda: places, "cpu")
+    else:
+        gpus = visible_gpus(os.environ)
+        local = Local(lambda: gpu_places(gpus, _peaks(study), study.train.processes, jobs), "cuda")
+    return local, len(local.places)
 
 
 def _cpu(study: Study, jobs: int | None) -> Sequence[Place]:
@@ -89,7 +88,3 @@ def _peaks(study: Study) -> list[int]:
         if standing.fingerprint and standing.state == "done"
     )
     return [peak for run in runs if run.exists() and (peak := read_json(run).get("gpu_memory"))]
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

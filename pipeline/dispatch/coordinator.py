@@ -9,10 +9,10 @@ from typing import Literal, Protocol
 
 from pipeline.cells import Standing, standing
 from pipeline.dispatch.tasks import Task
-from pipeline.study import Cell
 
 ATTEMPTS = 3  # times a cell may be killed before it is given up
 PAUSE = 0.1  # seconds between two looks at the engine
+FOLLOW = 2.0  # seconds between two looks at cells that others train: on a shared file system each look is work
 
 State = Literal["waiting", "handed over", "elsewhere", "done", "failed"]
 
@@ -60,15 +60,18 @@ def coordinate(
     KeyboardInterrupt stops the engine and goes on up.
     """
     all_of_them = {task.fingerprint: Progress(task) for task in tasks}
+    followed = time.monotonic()
     try:
         while not all(progress.over for progress in all_of_them.values()):
             for fingerprint, how in engine.ended().items():
                 progress = all_of_them[fingerprint]
                 settle(progress, look(progress.task), how)
                 tell(progress)
-            for progress in all_of_them.values():
-                if progress.state == "elsewhere":
-                    _follow(progress, tell)
+            if time.monotonic() - followed > FOLLOW:
+                followed = time.monotonic()
+                for progress in all_of_them.values():
+                    if progress.state == "elsewhere":
+                        _follow(progress, tell)
             _hand_over(all_of_them, engine, tell)
             tick()
             time.sleep(PAUSE)
@@ -79,7 +82,7 @@ def coordinate(
 
 
 def look(task: Task) -> Standing:
-    return standing(Cell(task.name.rpartition("-")[0], task.seed), task.fingerprint)
+    return standing(task.cell, task.fingerprint)
 
 
 def settle(progress: Progress, found: Standing, how: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from pipeline.machine import cores
 from pipeline.study import UserError
 
 USABLE = 0.9  # of a GPU's memory: allocators fragment
@@ -25,11 +25,6 @@ class Place:
     @property
     def environment(self) -> dict[str, str]:
         return {} if self.gpu is None else {"CUDA_VISIBLE_DEVICES": self.gpu}
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_places(threads: int, memory_gib: float, jobs: int | None) -> list[Place]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
@@ -15,20 +13,20 @@ from rich.table import Table
 
 from pipeline.cells import Standing
 from pipeline.dispatch.coordinator import Progress
-from pipeline.progress import duration
+from pipeline.files import read_json_if_whole
+from pipeline.progress import duration, left
 
 REFRESH = 1.0  # seconds between two states of the live table
 
 
 class Lines:
-    """One line for each cell that ended or was killed; a cell that starts says so only where lines can be rewritten."""
+    """One line for each cell that ended, was killed or is trained by someone else."""
 
     def __init__(self, finished: Sequence[Standing], total: int, at_once: int, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
         self.known = [standing.seconds for standing in finished if standing.seconds is not None]
         self.before, self.total, self.at_once = len(finished), total, at_once
         self.cells: dict[str, Progress] = {}
-        self.began = time.monotonic()
 
     def tell(self, progress: Progress) -> None:
         self.cells[progress.task.fingerprint] = progress
@@ -40,7 +38,7 @@ class Lines:
 
     def line(self, progress: Progress) -> str:
         over = self.before + sum(cell.over for cell in self.cells.values())
-        name = progress.task.name
+        name = progress.task.cell
         if progress.state == "done":
             took = f" in {duration(progress.seconds)}" if progress.seconds is not None else ""
             return f"[{over}/{self.total}] {name}: done{took}; {self.left()}"
@@ -54,8 +52,8 @@ class Lines:
         to_go = self.total - self.before - sum(cell.over for cell in self.cells.values())
         if not to_go:
             return "all cells over"
-        at_once = max(1, min(self.at_once, to_go))
-        return f"about {duration(sum(took) / len(took) * to_go / at_once)} left" if took else f"{to_go} to go"
+        seconds = left(took, to_go, max(1, min(self.at_once, to_go)))
+        return f"{to_go} to go" if seconds is None else f"about {duration(seconds)} left"
 
 
 class Watch(Lines):
@@ -83,21 +81,14 @@ class Watch(Lines):
         table = Table("cell", "epoch", "loss", "left", "since", box=None)
         for cell in self.cells.values():
             if cell.state in ("handed over", "elsewhere"):
-                beat = _beat(cell.task.folder) or {}
+                beat = read_json_if_whole(cell.task.folder / "heartbeat.json") or {}
                 at = f"{beat['epoch']} of {beat['epochs']}" if beat else "starting or queued"
                 loss = f"{beat['loss']:.3f}" if beat.get("loss") is not None else ""
                 rest = duration(beat["eta_seconds"]) if beat else ""
-                table.add_row(cell.task.name, at, loss, rest, duration(time.monotonic() - cell.since))
+                table.add_row(str(cell.task.cell), at, loss, rest, duration(time.monotonic() - cell.since))
         yield table
         over = self.before + states["done"] + states["failed"]
         yield f"{over} of {self.total} cells over, {states['failed']} failed; {self.left()}"
-
-
-def _beat(folder: Path) -> Any:
-    try:
-        return json.loads((folder / "heartbeat.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
 
 
 def summary(over: Sequence[Progress], finished: int, say: Callable[[str], None]) -> None:
@@ -105,4 +96,4 @@ def summary(over: Sequence[Progress], finished: int, say: Callable[[str], None])
     failed = [progress for progress in over if progress.state == "failed"]
     say(f"{finished + len(over) - len(failed)} cells done, {len(failed)} failed; `dvc repro` collects them")
     for progress in failed:
-        say(f"  {progress.task.name}: {progress.detail}")
+        say(f"  {progress.task.cell}: {progress.detail}")

@@ -22,14 +22,14 @@ PRELOADED = ["pipeline.cell", "pipeline.detector.train"]
 
 
 class Local:
-    """Runs cells as processes; `places` is asked again before each hand-over, since GPUs prove roomier than feared.
+    """Runs cells as processes; `find` is asked for places again as cells end, since GPUs prove roomier than feared.
 
     On a CPU the processes are forked from one that has imported torch and MMDetection already, which saves each cell
     the seconds of doing so. A GPU's driver does not survive a fork: there each imports for itself.
     """
 
-    def __init__(self, places: Callable[[], Sequence[Place]], device: str) -> None:
-        self.places = places
+    def __init__(self, find: Callable[[], Sequence[Place]], device: str) -> None:
+        self.find, self.places = find, find()
         self.context: ForkServerContext | SpawnContext
         if device == "cpu":
             self.context = multiprocessing.get_context("forkserver")
@@ -42,7 +42,7 @@ class Local:
         return len(self._free())
 
     def _free(self) -> list[Place]:
-        free = list(self.places())
+        free = list(self.places)
         for _, place in self.running.values():
             if place in free:
                 free.remove(place)
@@ -50,8 +50,8 @@ class Local:
 
     def start(self, tasks: Sequence[Task]) -> None:
         for task, place in zip(tasks, self._free(), strict=False):
-            arguments = (task.plan, task.seed, task.folder, place.environment)
-            process = self.context.Process(target=_work, args=arguments, name=task.name)
+            arguments = (task.plan, task.cell.seed, task.folder, place.environment)
+            process = self.context.Process(target=_work, args=arguments, name=str(task.cell))
             process.start()
             self.running[task.fingerprint] = (process, place)
 
@@ -59,6 +59,8 @@ class Local:
         gone = {key: process.exitcode for key, (process, _) in self.running.items() if process.exitcode is not None}
         for key in gone:
             self.running.pop(key)[0].join()
+        if gone:
+            self.places = self.find()
         return {key: _how(code) for key, code in gone.items()}
 
     def stop(self) -> None:

@@ -6,20 +6,19 @@ How jobs stand is asked of squeue, which every cluster has; sacct needs an accou
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.cells import SCRATCH, scratch, standings
 from pipeline.cluster import Cluster
 from pipeline.dispatch.tasks import Task
-from pipeline.files import read_json, write_json
+from pipeline.files import read_json, read_json_if_whole, write_json
 from pipeline.study import Study, UserError
 
 JOBS = SCRATCH / "slurm"  # submitit's pickles and the jobs' output
@@ -92,10 +91,10 @@ class Slurm:
         return ARRAY - len(self.jobs) if len(self.jobs) < ARRAY // 2 else 0
 
     def start(self, tasks: Sequence[Task]) -> None:
-        states = job_states(job for task in tasks if (job := job_of(task.folder)))
-        adopted = {task.fingerprint: job for task in tasks if (job := job_of(task.folder)) and active(states.get(job))}
-        self.jobs |= adopted
-        new = [task for task in tasks if task.fingerprint not in adopted]
+        submitted = {task.fingerprint: job for task in tasks if (job := job_of(task.folder))}
+        states = job_states(submitted.values())
+        self.jobs |= {fingerprint: job for fingerprint, job in submitted.items() if active(states.get(job))}
+        new = [task for task in tasks if task.fingerprint not in self.jobs]
         if new:
             self._submit(new)
 
@@ -106,7 +105,7 @@ class Slurm:
         try:
             executor.update_parameters(**parameters(self.study, self.cluster, self.parallel))
             with executor.batch():
-                jobs = [executor.submit(CellJob(), task.plan, task.seed) for task in tasks]
+                jobs = [executor.submit(CellJob(), task.plan, task.cell.seed) for task in tasks]
         except (submitit.core.utils.FailedJobError, ValueError, TypeError) as error:
             raise UserError(f"Slurm refused the jobs: {error}") from None
         for task, job in zip(tasks, jobs, strict=True):
@@ -156,23 +155,21 @@ def parameters(study: Study, cluster: Cluster, parallel: int | None) -> dict[str
 
 def job_of(folder: Path) -> str | None:
     """The job that the cell of this scratch folder was last submitted as."""
-    try:
-        return str(read_json(folder / "job.json")["job"])
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
+    submitted = read_json_if_whole(folder / "job.json")
+    return str(submitted["job"]) if submitted else None
 
 
 def active(state: str | None) -> bool:
     return state is not None and state not in ENDED
 
 
-def job_states(jobs: Iterable[str], run: Callable[..., Any] = subprocess.run) -> dict[str, str]:
+def job_states(jobs: Iterable[str]) -> dict[str, str]:
     """Job id -> Slurm's word for its state, for those that the controller still knows. Raises UserError."""
     arrays = sorted({job.partition("_")[0] for job in jobs})
     if not arrays:
         return {}
     command = ["squeue", "--noheader", "--array", "--states=all", "--format=%i|%T", f"--jobs={','.join(arrays)}"]
-    result = run(command, capture_output=True, text=True, check=False, timeout=120)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     if result.returncode and "Invalid job id" not in result.stderr:  # what all those jobs say that it forgot
         raise UserError(f"squeue failed: {result.stderr.strip()}")
     return dict(re.findall(r"^(\S+)\|(\w+)", result.stdout, re.MULTILINE))

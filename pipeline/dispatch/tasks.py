@@ -13,19 +13,21 @@ from typing import Any
 
 from pipeline.cells import Standing, scratch, standings
 from pipeline.plan import PLANS
-from pipeline.study import Study, UserError
+from pipeline.study import Cell, Study, UserError
 
 LOCKED = re.compile(r"^  train@(\S+):$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A cell to train: `name` as in <variant>-<seed>, and all that a node needs to know of it."""
+    """A cell to train, and all that a node needs to know of it."""
 
-    name: str
+    cell: Cell
     fingerprint: str
-    plan: Path
-    seed: int
+
+    @property
+    def plan(self) -> Path:
+        return PLANS / f"{self.cell.variant}.json"
 
     @property
     def folder(self) -> Path:
@@ -42,37 +44,38 @@ def make_plans() -> None:
 
 def open_tasks(study: Study) -> tuple[list[Task], list[Standing]]:
     """The cells to train, and those that are finished, in the study's order."""
-    unfinished = [str(standing.cell) for standing in standings(study) if standing.state != "done"]
-    restore(unfinished)
+    found = list(standings(study))
+    if restore(str(standing.cell) for standing in found if standing.state != "done"):
+        found = list(standings(study))
     finished: list[Standing] = []
     tasks: dict[str, Task] = {}
-    for standing in standings(study):
+    for standing in found:
         if standing.state == "done":
             finished.append(standing)
         elif standing.fingerprint:
-            cell, plan = standing.cell, PLANS / f"{standing.cell.variant}.json"
-            tasks.setdefault(standing.fingerprint, Task(str(cell), standing.fingerprint, plan, cell.seed))
+            tasks.setdefault(standing.fingerprint, Task(standing.cell, standing.fingerprint))
     return list(tasks.values()), finished
 
 
-def restore(names: Iterable[str], root: Path = Path()) -> None:
-    """Check out those of these cells that DVC calls up to date but for outputs that are not here.
+def restore(names: Iterable[str]) -> bool:
+    """Check out those of these cells that DVC calls up to date but for lost outputs; whether there were any.
 
     DVC is asked for cells in dvc.lock alone: asking for all of ten thousand takes half a minute.
     """
-    lock = root / "dvc.lock"
+    lock = Path("dvc.lock")
     locked = set(LOCKED.findall(lock.read_text(encoding="utf-8"))) if lock.exists() else set()
     asked = [f"train@{name}" for name in sorted(locked & set(names))]
     if not asked:
-        return
-    result = _dvc("--wait-for-lock", "status", "--json", *asked, cwd=root)
+        return False
+    result = _dvc("--wait-for-lock", "status", "--json", *asked)
     if result.returncode:
         raise UserError(f"`dvc status` failed: {result.stderr.strip()}")
     lost = [
         stage for stage, changes in json.loads(result.stdout).items() if _kinds(changes) == {"changed outs deleted"}
     ]
     if lost:
-        _dvc("--wait-for-lock", "checkout", *lost, cwd=root)  # what is not in the cache either is trained again
+        _dvc("--wait-for-lock", "checkout", *lost)  # what is not in the cache either is trained again
+    return bool(lost)
 
 
 def _kinds(changes: Sequence[Any]) -> set[str]:
@@ -84,5 +87,5 @@ def _kinds(changes: Sequence[Any]) -> set[str]:
     return kinds
 
 
-def _dvc(*words: str, cwd: Path = Path()) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "dvc", *words], cwd=cwd, capture_output=True, text=True, check=False)
+def _dvc(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True, check=False)

@@ -6,7 +6,6 @@ give the AP that the engine gives, or the resamples would speak of another metri
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pipeline.evaluation.examples import image_f1
 from pipeline.evaluation.matches import match
 from pipeline.evaluation.metrics import all_metrics, curves
 from pipeline.evaluation.resampling import Resamples, draw, metric_rows, weighted_ap
+from pipeline.machine import cores
 
 Runs = Mapping[str, Mapping[int, DetectionsSource]]
 Progress = Callable[[int, int], None]
@@ -64,7 +64,7 @@ def _resampled(
 ) -> Iterator[tuple[Cell, dict[str, Floats], Floats]]:
     """As they come, on all cores where it pays."""
     work = sum(len(found.score) for found in cells.values()) * drawn.positives.shape[2]
-    workers = min(_cores(), len(cells))
+    workers = min(cores(), len(cells))
     if workers < 2 or work < WORTH_PROCESSES:
         _prepare(gt, drawn)
         yield from ((cell, *_resample(found)) for cell, found in cells.items())
@@ -75,11 +75,6 @@ def _resampled(
         }
         for future in as_completed(futures):
             yield (futures.pop(future), *future.result())
-
-
-def _cores() -> int:
-    """Those this process may use, as a scheduler hands them out; macOS does not say."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _shared: tuple[GroundTruth, Resamples]  # of this process: too large to send with every run

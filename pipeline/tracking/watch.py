@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline import study
 from pipeline.claims import owner
-from pipeline.files import read_json
+from pipeline.files import read_json_if_whole
 from pipeline.tracking.connect import one_writer, open_store, resolve, shown
 from pipeline.tracking.errors import TrackingError, store_errors
 from pipeline.tracking.live import LiveCurve
@@ -137,7 +137,7 @@ class Watcher:
         variant, seed = news.cell["variant"], news.cell["seed"]
         started = min((point.timestamp for point in news.points), default=ms(news.beat["time"]))
         run_id = store.create(f"{variant}-{seed}", started, news.tags)
-        plan = _read(self.root / f"data/plans/{variant}.json") or {}
+        plan = read_json_if_whole(self.root / f"data/plans/{variant}.json") or {}
         store.write(run_id, params=cell_params(plan, variant, seed))
         return Shown(run_id, set())
 
@@ -147,7 +147,7 @@ def _look(watched: Watched) -> News | None:
     status = _status(watched.folder)  # before the curve: what has ended has no more points to come
     if status != "RUNNING" and watched.shown is None:
         return None
-    cell, beat = _read(watched.folder / "cell.json"), _read(watched.folder / "heartbeat.json")
+    cell, beat = read_json_if_whole(watched.folder / "cell.json"), read_json_if_whole(watched.folder / "heartbeat.json")
     if not (cell and beat):
         return None
     points, anew = watched.curve.look()
@@ -166,7 +166,3 @@ def _status(folder: Path) -> str:
 
 def _progress(beat: dict[str, Any]) -> str:
     return f"epoch {beat['epoch']} of {beat['epochs']}, {beat['eta_seconds']:.0f} s left"
-
-
-def _read(path: Path) -> Any:
-    return read_json(path) if path.exists() else None

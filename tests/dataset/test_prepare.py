@@ -9,7 +9,8 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from pipeline.dataset import load_split, prepare
-from pipeline.study import Coco, Roadmarks, UserError
+from pipeline.sections import Coco, Roadmarks
+from pipeline.study import UserError
 
 BCCD = Path(__file__).parents[3] / "shared" / "data" / "bccd"
 

@@ -17,7 +17,7 @@ from pipeline import cell, stages
 from pipeline.cells import SCRATCH, is_done
 from pipeline.detector.checkpoints import saved
 from pipeline.detector.history import History
-from pipeline.detector.train import _tuples, train
+from pipeline.detector.train import train, tuples
 from pipeline.files import file_sha256, read_json
 from pipeline.plan import MANIFEST, fingerprint
 from pipeline.study import UserError
@@ -104,7 +104,7 @@ def test_a_cell_leaves_what_the_later_stages_read(whole: Path, plan: dict[str, A
 
 def test_detections_are_those_of_mmdetections_own_inference(whole: Path, plan: dict[str, Any]) -> None:
     """inference_detector reads the picture itself and gives boxes in its own pixels."""
-    model = init_detector(Config(_tuples(plan["config"])), str(whole / "checkpoint.pth"), device="cpu")
+    model = init_detector(Config(tuples(plan["config"])), str(whole / "checkpoint.pth"), device="cpu")
     predictions = read_json(whole / "predictions.json.gz")
     truth = read_json(MANIFEST.parent / "val.json")
     names = {category["id"]: number for number, category in enumerate(truth["categories"])}

@@ -8,13 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.conftest import Project, clone
+from tests.conftest import Project, clone, wait_for
 
 CELLS = ("train@baseline-0", "train@se-0")
 LOUD = {"attention": "se", "overrides": {"optim_wrapper.optimizer.lr": 1e30}}
@@ -50,14 +49,8 @@ def start(project: Project, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline", "dispatch", "--jobs", "2", *words], cwd=project.root,
         env=project.environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # nohup and CI may have it ignored
     )  # fmt: skip
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def processes_of(project: Project) -> list[psutil.Process]:
@@ -140,7 +133,8 @@ def test_ctrl_c_leaves_resumable_cells_and_no_process(project: Project, plain: d
     os.killpg(dispatcher.pid, signal.SIGINT)
     said = dispatcher.communicate(timeout=60)[0]
     assert time.monotonic() - began < 10
-    assert dispatcher.returncode != 0
+    assert dispatcher.returncode == 130
+    assert "interrupted; run the same again to go on" in said
     assert "Traceback" not in said
     assert not processes_of(project)
     assert not list((project.root / "scratch").glob("*/*.part"))

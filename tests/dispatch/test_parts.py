@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from pipeline.cells import Standing
@@ -15,7 +13,7 @@ from pipeline.dispatch.tasks import Task
 from pipeline.study import Cell, UserError
 
 GIB = 2**30
-TASK = Task("se-0", "f" * 64, Path("data/plans/se.json"), 0)
+TASK = Task(Cell("se", 0), "f" * 64)
 
 
 def test_cores_are_divided_by_threads(monkeypatch: pytest.MonkeyPatch) -> None:

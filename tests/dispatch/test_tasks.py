@@ -53,5 +53,5 @@ def test_finished_cells_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyP
     run.write_text(run.read_text().replace(folder.name, fingerprint))
     folder.rename(scratch(fingerprint))
     found, over = tasks.open_tasks(load("params.yaml"))
-    assert [task.name for task in found] == ["baseline-0"]
+    assert [str(task.cell) for task in found] == ["baseline-0"]
     assert [str(standing.cell) for standing in over] == ["v2-0"]

@@ -1,0 +1,157 @@
+"""How long a study takes, and what dispatching saves: `python -m benchmarks.study [--part whole|stock|choice]`.
+
+whole: the study of params.yaml by plain `dvc repro`, one cell after the other, and by `dispatch --engine local` as
+`make repro` does it, each in a fresh clone, to the last stage. Both must give the same predictions, byte for byte.
+stock: some of its cells by MMDetection's own tools/train.py and tools/test.py, one after another, from the very
+configs that the plans hold, and by `dispatch`.
+choice: cells an hour by how many run at once and how many threads each has.
+
+Every part is one run of the two sides one after the other, so give it a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from pipeline.machine import cores
+from pipeline.plan import ROOT
+from pipeline.progress import duration
+
+STOCK_VARIANTS, STOCK_SEEDS = ("baseline", "se", "cbam", "sge"), (0,)
+CHOICES = ((1, 1), (2, 1), (3, 1), (4, 1), (1, 2), (2, 2))  # cells at once, threads of each
+PYTHON = sys.executable
+PIPELINE = (PYTHON, "-m", "pipeline")
+CHOICE = {"variants": {"baseline": {}, "se": {"attention": "se"}}, "seeds": [0, 1, 2], "epochs": 1}
+
+
+def main(parts: Sequence[str], keep: Path | None) -> None:
+    print(f"{cores()} cores; the study of params.yaml at {_revision()}", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = keep or Path(name)
+        for part in parts:
+            {"whole": whole, "stock": stock, "choice": choice}[part](folder / part)
+
+
+def whole(folder: Path) -> None:
+    plain, dispatched = clone(folder / "plain"), clone(folder / "dispatched")
+    one_by_one = timed(plain, "dvc", "repro", "train")
+    rest = timed(plain, "dvc", "repro")
+    at_once = timed(dispatched, *PIPELINE, "dispatch")
+    collected = timed(dispatched, "dvc", "repro", "train")
+    the_rest = timed(dispatched, "dvc", "repro")
+    ours, theirs = predictions(dispatched), predictions(plain)
+    same = sum(ours[cell] == theirs[cell] for cell in theirs.keys() & ours.keys())
+    print(f"dvc repro: {duration(one_by_one)} to the last cell, {duration(rest)} from there to the end")
+    print(f"dispatch: {duration(at_once)}, collected in {duration(collected)}, {duration(the_rest)} from there")
+    print(f"identical predictions: {same} of {len(theirs)} cells")
+    print(f"ratio of the cells: {(at_once + collected) / one_by_one:.3f}")
+    print(f"ratio to the end: {(at_once + collected + the_rest) / (one_by_one + rest):.3f}", flush=True)
+
+
+def stock(folder: Path) -> None:
+    """Preparing, planning and writing the configs is not counted on either side."""
+    import mmdet
+
+    project = clone(folder)
+    params = read_params(project)
+    variants = {name: params["variants"][name] for name in STOCK_VARIANTS}
+    write_params(project, {**params, "variants": variants, "seeds": list(STOCK_SEEDS)})
+    timed(project, "dvc", "repro", "--single-item", "prepare", "plan")
+    ours = timed(project, *PIPELINE, "dispatch")
+    print(f"dispatch: {duration(ours)} for {', '.join(STOCK_VARIANTS)}, seeds {STOCK_SEEDS}")
+    tools = Path(mmdet.__file__).parent / ".mim/tools"
+    for threads in ("", "1"):  # what torch takes by itself (all cores), and what our cells have
+        theirs = 0.0
+        for variant in STOCK_VARIANTS:
+            config = dump(project, variant)
+            for seed in STOCK_SEEDS:
+                work = project / f"stock{threads}/{variant}-{seed}"
+                options = ["--work-dir", str(work), "--cfg-options", f"randomness.seed={seed}"]
+                theirs += timed(project, PYTHON, str(tools / "train.py"), str(config), *options, threads=threads)
+                last = (work / "last_checkpoint").read_text()
+                theirs += timed(project, PYTHON, str(tools / "test.py"), str(config), last, *options, threads=threads)
+        name = "one thread" if threads else "torch's own number of threads"
+        print(f"stock tools, {name}: {duration(theirs)}; ratio {ours / theirs:.3f}", flush=True)
+
+
+def choice(folder: Path) -> None:
+    print("cells at once, threads of each, cells an hour")
+    for jobs, threads in CHOICES:
+        project = clone(folder / f"{jobs}x{threads}")
+        params = read_params(project)
+        train = {**params["train"], "threads": threads, "epochs": CHOICE["epochs"]}
+        write_params(project, {**params, "train": train, "variants": CHOICE["variants"], "seeds": CHOICE["seeds"]})
+        timed(project, "dvc", "repro", "--single-item", "prepare", "plan")
+        seconds = timed(project, *PIPELINE, "dispatch", "--jobs", str(jobs))
+        print(f"{jobs}, {threads}, {3600 * len(predictions(project)) / seconds:.0f}", flush=True)
+
+
+def clone(folder: Path) -> Path:
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    return folder
+
+
+def timed(project: Path, *command: str, threads: str = "") -> float:
+    """Seconds that a command takes in a clone; what it says goes to bench.log there."""
+    environment = {
+        **{key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"},
+        **({"OMP_NUM_THREADS": threads} if threads else {}),  # our own cells take it from their plans
+        "PATH": f"{Path(PYTHON).parent}:{os.environ['PATH']}", "PYTHONPATH": str(project),
+        "DVC_NO_ANALYTICS": "1", "CUDA_VISIBLE_DEVICES": "",
+    }  # fmt: skip
+    with (project / "bench.log").open("a") as log:
+        began = time.perf_counter()
+        result = subprocess.run(command, cwd=project, env=environment, stdout=log, stderr=log, check=False)
+    if result.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{(project / 'bench.log').read_text()[-3000:]}")
+    return time.perf_counter() - began
+
+
+def dump(project: Path, variant: str) -> Path:
+    """A plan's config as a file that MMDetection's tools read."""
+    from mmengine.config import Config
+
+    from pipeline.detector.train import tuples
+
+    path = project / f"{variant}.py"
+    plan = json.loads((project / f"data/plans/{variant}.json").read_text())
+    Config(tuples(plan["config"])).dump(path)
+    return path
+
+
+def predictions(project: Path) -> dict[str, str]:
+    """Fingerprint -> digest of the predictions of each finished cell."""
+    runs = (json.loads(path.read_text()) for path in project.glob("scratch/*/run.json"))
+    return {run["fingerprint"]: run["predictions_sha256"] for run in runs}
+
+
+def read_params(project: Path) -> dict[str, Any]:
+    return dict(YAML(typ="safe").load(project / "params.yaml"))
+
+
+def write_params(project: Path, params: Mapping[str, Any]) -> None:
+    YAML().dump(dict(params), project / "params.yaml")
+
+
+def _revision() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", action="append", choices=["whole", "stock", "choice"], help="default: all three")
+    parser.add_argument("--keep", type=Path, help="a folder for the clones, kept")
+    chosen = parser.parse_args()
+    main(chosen.part or ["whole", "stock", "choice"], chosen.keep)
