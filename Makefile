@@ -14,7 +14,7 @@ ENGINE ?= local
 repro: setup
 	@python -m pipeline doctor --quiet
 	@python -m pipeline dispatch --engine $(ENGINE) $(if $(JOBS),--jobs $(JOBS)) || [ $$? = 1 ]
-	@export ABLATION_KEEP_FAILURES=1; dvc repro --keep-going || { dvc repro --single-item evaluate report track; exit 1; }
+	@export ABLATION_COLLECT_ONLY=1; dvc repro --keep-going || { dvc repro --single-item evaluate report track; exit 1; }
 
 # One thread a process: the tests train, and two such processes beat one with two threads. A file stays together.
 test: setup

@@ -20,7 +20,7 @@ from pipeline.study import Cell, Study, UserError, load
 PARAMS = Path("params.yaml")
 COCO, COST, EVALUATION, REPORTS = MANIFEST.parent, Path("data/cost.json"), Path("data/evaluation"), Path("reports")
 TRACKED = Path("data/track.json")
-KEEP_FAILURES = "ABLATION_KEEP_FAILURES"  # set by `make repro`: what its dispatcher saw fail is not trained again
+COLLECT_ONLY = "ABLATION_COLLECT_ONLY"  # set by `make repro`: its dispatcher has tried, nothing is trained here
 
 
 def say(text: str) -> None:
@@ -87,8 +87,8 @@ def train(variant: str, seed: int) -> None:
         raise UserError(f"{PARAMS} has no cell {variant} seed {seed}; allowed: {', '.join(map(str, study.cells()))}")
     say(progress_line(study, Cell(variant, seed)))
     plan = read_plan(variant)
-    if os.environ.get(KEEP_FAILURES):
-        _refuse_failed(Cell(variant, seed))
+    if os.environ.get(COLLECT_ONLY):
+        _refuse_unfinished(Cell(variant, seed))
     identity = cells_run.run(plan, seed)
     if Fingerprints().of(variant, seed) != identity:
         raise UserError(
@@ -98,11 +98,11 @@ def train(variant: str, seed: int) -> None:
     cells.collect(Cell(variant, seed), identity)
 
 
-def _refuse_failed(cell: Cell) -> None:
-    """A dispatcher has just tried: its verdict stands."""
+def _refuse_unfinished(cell: Cell) -> None:
+    """A dispatcher has just tried: its verdict stands, and a login node of a cluster is no place to train."""
     now = cells.standing(cell, Fingerprints().of(cell.variant, cell.seed))
-    if now.state == "failed":
-        raise UserError(f"{cell} failed: {now.detail}")
+    if now.state != "done":
+        raise UserError(f"{cell}: {now.state}, {now.detail}" if now.detail else f"{cell}: {now.state}")
 
 
 def dispatch(engine: EngineName, jobs: int | None, device: str | None, watch: bool) -> int:

@@ -220,6 +220,8 @@ def _runtime(cfg: Any, train: Train) -> None:
         mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
         dist_cfg=dict(backend="nccl" if train.device == "cuda" else "gloo"),
     )
+    if train.processes > 1 and train.device == "cpu":  # MMEngine would name GPUs
+        cfg.model_wrapper_cfg = dict(type="MMDistributedDataParallel", device_ids=None, broadcast_buffers=False)
     cfg.resources = dict(device=train.device, threads=train.threads, processes=train.processes)
 
 

@@ -41,6 +41,8 @@ def train(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) ->
             path, sha256 = weights.fetch(source["source"], source["sha256"])
             cfg.model.backbone.init_cfg.checkpoint = str(path)
         cfg.work_dir, cfg.launcher = str(folder), "pytorch" if "RANK" in os.environ else "none"
+        if cfg.launcher == "pytorch" and cfg.resources.device == "cpu":
+            torch.distributed.init_process_group("gloo")  # MMEngine's own way there sets a GPU first
         cfg.randomness = dict(seed=seed)
         cfg.experiment_name = fingerprint[:16]
         resumed = checkpoints.newest_valid(folder)

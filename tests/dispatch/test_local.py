@@ -158,7 +158,7 @@ def test_a_cell_that_fails_stops_no_other_and_is_not_tried_again(project: Projec
     assert result.returncode == 1
     assert "1 cells done, 1 failed" in result.stdout
     assert "se-0: Diverged: the loss is" in result.stdout
-    environment = {**project.environment, "ABLATION_KEEP_FAILURES": "1"}
+    environment = {**project.environment, "ABLATION_COLLECT_ONLY": "1"}
     kept = subprocess.run(
         ["dvc", "repro", "--single-item", "train@se-0"],
         cwd=project.root,
@@ -166,7 +166,7 @@ def test_a_cell_that_fails_stops_no_other_and_is_not_tried_again(project: Projec
         capture_output=True,
         text=True,
     )
-    assert "se-0 failed: Diverged" in kept.stderr
+    assert "se-0: failed, Diverged" in kept.stderr
     assert "epoch" not in kept.stdout
 
 

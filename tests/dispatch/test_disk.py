@@ -1,0 +1,71 @@
+"""A full disk: the cell fails with the reason, goes on once there is space, and nothing broken is collected."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Project
+
+
+@pytest.fixture
+def small(project: Project) -> Iterator[Project]:
+    """The tiny study, planned, with a small file system each for scratch and data/runs."""
+    project.params(seeds=[0], variants={"baseline": {}})
+    project.dvc("repro", "--single-item", "prepare", "plan")
+    mounted: list[Path] = []
+    try:
+        for name, size in (("scratch", "96m"), ("data/runs", "24m")):
+            folder = project.root / name
+            folder.mkdir(parents=True, exist_ok=True)
+            command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
+            if result.returncode:
+                pytest.skip(f"no small file system can be mounted here: {result.stderr.strip()}")
+            mounted.append(folder)
+        yield project
+    finally:
+        for folder in mounted:
+            subprocess.run(["umount", "--lazy", str(folder)], check=False)
+
+
+def fill(folder: Path, leave: int) -> Path:
+    """A file that takes all but `leave` bytes."""
+    ballast = folder / "ballast"
+    ballast.touch()
+    free = int(
+        subprocess.run(["df", "--output=avail", "-B1", folder], capture_output=True, text=True).stdout.split()[1]
+    )
+    with ballast.open("wb") as file:
+        for _ in range(max(0, free - leave) // 2**16):
+            file.write(b"\0" * 2**16)
+    return ballast
+
+
+def test_a_checkpoint_that_finds_no_space(small: Project) -> None:
+    ballast = fill(small.root / "scratch", 5_000_000)
+    result = small.pipeline("dispatch", check=False)
+    assert result.returncode == 1, result.stdout
+    assert "free some space and run again" in result.stdout
+    (failed,) = (small.root / "scratch").glob("*/FAILED")
+    assert json.loads(failed.read_text())["kind"] == "disk"
+    assert not list(failed.parent.glob("*.part"))
+    ballast.unlink()
+    assert "1 cells done" in small.pipeline("dispatch").stdout
+
+
+def test_a_collection_that_finds_no_space(small: Project) -> None:
+    small.pipeline("dispatch")
+    ballast = fill(small.root / "data/runs", 200_000)
+    result = small.pipeline("train", "baseline", "0", check=False)
+    assert result.returncode == 2
+    assert "No space left on device" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list((small.root / "data/runs").glob("*/*"))
+    ballast.unlink()
+    small.pipeline("train", "baseline", "0")
+    assert (small.root / "data/runs/baseline/0/run.json").exists()

@@ -1,0 +1,118 @@
+"""A real Slurm trains a real study: an array, a time limit, an exception, a drained node, a lost coordinator."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.cluster import Cluster
+from pipeline.dispatch import slurm as room
+from pipeline.study import Study, UserError
+from tests.conftest import TINY, Project, clone, wait_for
+
+from .cluster import slurm, why_not
+from .test_local import LOUD, predictions, start
+
+needs_slurm = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with slurm(tmp_path_factory.mktemp("lab")) as environment:
+        yield environment
+
+
+def project_in(folder: Path, lab: dict[str, str], **params: Any) -> Project:
+    class InLab(Project):
+        @property
+        def environment(self) -> dict[str, str]:
+            return {**super().environment, **lab}
+
+    project = InLab(clone(folder / "project").root)
+    project.params(**params)
+    return project
+
+
+def jobs(lab: dict[str, str], *words: str) -> list[str]:
+    command = ["squeue", "--noheader", "--array", *words]
+    return subprocess.run(command, env={**os.environ, **lab}, capture_output=True, text=True).stdout.split()
+
+
+@needs_slurm
+def test_a_study_with_a_time_limit_an_exception_and_a_drained_node(lab: dict[str, str], tmp_path: Path) -> None:
+    """`slow` needs more than the minute it gets: warned some seconds before its end, requeued, it resumes and ends."""
+    variants = {
+        "slow": {"overrides": {"train_cfg.max_epochs": 100}}, "baseline": {}, "se": {"attention": "se"}, "loud": LOUD,
+    }  # fmt: skip
+    project = project_in(tmp_path, lab, variants=variants, seeds=[0], cluster={"time": 1, "grace": 20, "cpus": 1})
+    here = clone(tmp_path / "local")
+    here.params(variants=variants, seeds=[0])
+    dispatcher = start(project, "--engine", "slurm")
+    undisturbed = start(here)
+    wait_for(lambda: jobs(lab, "--states=running"), 60)
+    assert "job " in project.pipeline("status").stdout
+    project.run("scontrol", "update", "nodename=n2", "state=drain", "reason=test")
+    most, nodes = 0, set()
+    while dispatcher.poll() is None:
+        most = max(most, len(jobs(lab, "--states=running", "--format=%i")))
+        nodes |= set(jobs(lab, "--states=running", "--format=%N"))
+        time.sleep(0.5)
+    project.run("scontrol", "update", "nodename=n2", "state=resume")
+    said = dispatcher.communicate()[0]
+    assert dispatcher.returncode == 1, said
+    assert "3 cells done, 1 failed" in said
+    assert "loud-0: Diverged: the loss is" in said
+    assert most == 2
+    assert nodes == {"n1"}
+    runs = [json.loads(path.read_text()) for path in project.root.glob("scratch/*/run.json")]
+    assert {run["variant"]: run["resumed_from"] is not None for run in runs}["slow"]
+    undisturbed.communicate(timeout=300)
+    assert predictions(project.root / "scratch", "*") == predictions(here.root / "scratch", "*")
+
+
+@needs_slurm
+def test_a_coordinator_that_died_finds_its_jobs_and_cancel_ends_them(lab: dict[str, str], tmp_path: Path) -> None:
+    project = project_in(tmp_path, lab, cluster={"time": 10})
+    first = start(project, "--engine", "slurm")
+    wait_for(lambda: len(list(project.root.glob("scratch/*/job.json"))) == 4, 60)
+    first.kill()
+    first.communicate()
+    before = {path: path.read_text() for path in project.root.glob("scratch/*/job.json")}
+    second = start(project, "--engine", "slurm")
+    wait_for(lambda: list(project.root.glob("scratch/*/DONE")), 120)
+    assert {path: path.read_text() for path in before} == before
+    assert "cancelled" in project.pipeline("dispatch", "--cancel").stdout
+    second.communicate(timeout=60)
+    wait_for(lambda: not jobs(lab, "--states=running,pending,completing"), 30)
+    third = project.pipeline("dispatch", "--engine", "slurm")
+    assert "4 cells done, 0 failed" in third.stdout
+    assert len(predictions(project.root / "scratch", "*")) == 4
+
+
+def test_what_a_job_asks_for() -> None:
+    study = Study.model_validate({**TINY, "train": {**TINY["train"], "processes": 4, "threads": 2, "workers": 1}})
+    asked = room.parameters(study, Cluster(nodes=2, partition="gpu", memory_gb=1.5, extra={"reservation": "course"}), 7)
+    assert asked["nodes"] == 2
+    assert asked["cpus_per_task"] == 6
+    assert asked["mem"] == "1536MB"
+    assert asked["array_parallelism"] == 7
+    assert asked["additional_parameters"] == {"reservation": "course"}
+    assert "gpus_per_node" not in asked
+    with pytest.raises(UserError, match=r"cluster\.nodes is 3: train\.processes \(4\) must be a multiple"):
+        room.parameters(study, Cluster(nodes=3), None)
+
+
+def test_states_of_jobs_that_slurm_forgot_are_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = subprocess.CompletedProcess(
+        [], 1, "7_0|RUNNING\n7_1|COMPLETED\n", "slurm_load_jobs error: Invalid job id specified"
+    )
+    monkeypatch.setattr(room.subprocess, "run", lambda *_, **__: said)
+    assert room.job_states(["7_0", "7_1", "9"]) == {"7_0": "RUNNING", "7_1": "COMPLETED"}
+    assert [room.active(state) for state in ("RUNNING", "COMPLETED", None)] == [True, False, False]
