@@ -47,11 +47,11 @@ def jobs(lab: dict[str, str], *words: str) -> list[str]:
 
 @needs_slurm
 def test_a_study_with_a_time_limit_an_exception_and_a_drained_node(lab: dict[str, str], tmp_path: Path) -> None:
-    """`slow` needs more than the minute it gets: warned some seconds before its end, requeued, it resumes and ends."""
+    """`slow` needs longer than it gets before Slurm warns it, half a minute in or more: requeued, it resumes and ends."""
     variants = {
         "slow": {"overrides": {"train_cfg.max_epochs": 100}}, "baseline": {}, "se": {"attention": "se"}, "loud": LOUD,
     }  # fmt: skip
-    project = project_in(tmp_path, lab, variants=variants, seeds=[0], cluster={"time": 1, "grace": 20, "cpus": 1})
+    project = project_in(tmp_path, lab, variants=variants, seeds=[0], cluster={"time": 2, "grace": 60, "cpus": 1})
     here = clone(tmp_path / "local")
     here.params(variants=variants, seeds=[0])
     dispatcher = start(project, "--engine", "slurm")
