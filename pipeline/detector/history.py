@@ -15,7 +15,7 @@ from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from pipeline.files import write_json, write_text
+from pipeline.files import read_json_if_whole, write_json, write_text
 from pipeline.progress import duration
 
 
@@ -45,7 +45,7 @@ class History(Hook):
             return
         self.path = Path(runner.work_dir) / "history.csv"
         cut_after(self.path, runner.iter)
-        self.progress = Progress(runner.max_epochs, runner.max_iters, runner.iter)
+        self.progress = Progress(runner.max_epochs, runner.max_iters, runner.iter, elapsed(self.path.parent))
         self.last = (runner.iter, time.time())
 
     def after_train_iter(
@@ -79,10 +79,13 @@ class History(Hook):
 
 
 class Progress:
-    """Turns steps into a heartbeat with the time left, measured from this process's own start."""
+    """Turns steps into a heartbeat with the time left, measured from this process's own start.
 
-    def __init__(self, epochs: int, steps: int, first: int) -> None:
-        self.epochs, self.steps, self.first, self.start = epochs, steps, first, time.time()
+    `before` are the seconds that earlier sessions of the cell took.
+    """
+
+    def __init__(self, epochs: int, steps: int, first: int, before: float = 0.0) -> None:
+        self.epochs, self.steps, self.first, self.before, self.start = epochs, steps, first, before, time.time()
 
     def beat(self, epoch: int, step: int, loss: float | None, state: str = "running") -> dict[str, Any]:
         now = time.time()
@@ -90,9 +93,14 @@ class Progress:
         return {
             "state": state, "epoch": epoch, "epochs": self.epochs, "step": step, "steps": self.steps,
             "loss": loss,
-            "eta_seconds": round(pace * (self.steps - step), 1),
+            "eta_seconds": round(pace * (self.steps - step), 1), "elapsed": round(self.before + now - self.start, 3),
             "time": round(now, 3), "pid": os.getpid(), "host": socket.gethostname(),
         }  # fmt: skip
+
+
+def elapsed(folder: Path) -> float:
+    """Seconds that a cell has trained, those of sessions that were cut off included up to their last heartbeat."""
+    return float((read_json_if_whole(folder / "heartbeat.json") or {}).get("elapsed", 0.0))
 
 
 def append(path: Path, rows: Any) -> None:

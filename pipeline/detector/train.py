@@ -33,7 +33,7 @@ def train(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) ->
     """
     folder.mkdir(parents=True, exist_ok=True)
     use_device(plan["config"]["resources"])
-    started = time.time()
+    started, before = time.time(), history.elapsed(folder)
     with _words_to(folder / "train.log"):
         cfg = Config(tuples(plan["config"]))
         source = plan["weights"]
@@ -65,7 +65,7 @@ def train(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) ->
     run = {
         "schema": 1, "fingerprint": fingerprint, "variant": plan["variant"], "seed": seed, "state": "done",
         "epochs": runner.max_epochs, "steps": runner.max_iters,
-        "seconds": round(trained - started, 3), "predict_seconds": round(time.time() - trained, 3),
+        "seconds": round(before + trained - started, 3), "predict_seconds": round(time.time() - trained, 3),
         "started": round(started, 3), "finished": round(time.time(), 3),
         "device": plan["config"]["resources"]["device"], "hardware": hardware(), "host": socket.gethostname(),
         "threads": torch.get_num_threads(), "world_size": runner.world_size, "versions": plan["versions"],
@@ -143,8 +143,9 @@ def tuples(value: Any) -> Any:
 
 def _beat(runner: Runner, state: str) -> None:
     if runner.rank == 0:
-        progress = history.Progress(runner.max_epochs, runner.max_iters, runner.iter)
-        write_json(Path(runner.work_dir) / "heartbeat.json", progress.beat(runner.epoch, runner.iter, None, state))
+        folder = Path(runner.work_dir)
+        progress = history.Progress(runner.max_epochs, runner.max_iters, runner.iter, history.elapsed(folder))
+        write_json(folder / "heartbeat.json", progress.beat(runner.epoch, runner.iter, None, state))
 
 
 def _save_weights(model: torch.nn.Module, path: Path) -> None:

@@ -18,7 +18,7 @@ from pipeline.cells import SCRATCH, is_done
 from pipeline.detector.checkpoints import saved
 from pipeline.detector.history import History
 from pipeline.detector.train import train, tuples
-from pipeline.files import file_sha256, read_json
+from pipeline.files import file_sha256, read_json, write_json
 from pipeline.plan import MANIFEST, fingerprint
 from pipeline.study import UserError
 
@@ -140,13 +140,18 @@ def test_an_interrupted_cell_ends_as_if_nothing_had_happened(
         stop_at(7, patch)  # in epoch 4
         with pytest.raises(KeyboardInterrupt):
             train(plan, SEED, "b" * 64, tmp_path)
-    assert read_json(tmp_path / "heartbeat.json")["epoch"] == 4
+    beat = read_json(tmp_path / "heartbeat.json")
+    assert beat["epoch"] == 4
+    assert 0 < beat["elapsed"] < 60
+    write_json(tmp_path / "heartbeat.json", {**beat, "elapsed": 1000.0})
     kept = [path.name for path in saved(tmp_path)]
     assert kept == ["epoch_3.pth", "epoch_2.pth"]
     broken = tmp_path / "epoch_3.pth"
     broken.write_bytes(broken.read_bytes()[:-1000])
     train(plan, SEED, "b" * 64, tmp_path)
-    assert read_json(tmp_path / "run.json")["resumed_from"] == 2
+    run = read_json(tmp_path / "run.json")
+    assert run["resumed_from"] == 2
+    assert 1000 < run["seconds"] < 1060  # both sessions
     assert "epoch_3.pth is broken" in (tmp_path / "train.log").read_text()
     assert leaves_nothing_heavy(tmp_path)
     one, two = weights(whole / "checkpoint.pth"), weights(tmp_path / "checkpoint.pth")

@@ -96,6 +96,21 @@ def test_a_coordinator_that_died_finds_its_jobs_and_cancel_ends_them(lab: dict[s
     assert len(predictions(project.root / "scratch", "*")) == 4
 
 
+@needs_slurm
+def test_a_cell_over_two_nodes_is_the_cell_of_two_processes(lab: dict[str, str], tmp_path: Path) -> None:
+    params: dict[str, Any] = {
+        "train": {**TINY["train"], "processes": 2, "batch_size": 2}, "variants": {"baseline": {}}, "seeds": [0],
+    }  # fmt: skip
+    project = project_in(tmp_path, lab, **params, cluster={"nodes": 2, "cpus": 1})
+    project.pipeline("dispatch", "--engine", "slurm")
+    (run,) = project.root.glob("scratch/*/run.json")
+    assert json.loads(run.read_text())["world_size"] == 2
+    here = clone(tmp_path / "local")
+    here.params(**params)
+    here.pipeline("dispatch")
+    assert predictions(project.root / "scratch", "*") == predictions(here.root / "scratch", "*")
+
+
 def test_what_a_job_asks_for() -> None:
     study = Study.model_validate({**TINY, "train": {**TINY["train"], "processes": 4, "threads": 2, "workers": 1}})
     asked = room.parameters(study, Cluster(nodes=2, partition="gpu", memory_gb=1.5, extra={"reservation": "course"}), 7)
