@@ -17,9 +17,9 @@ class Cluster(BaseModel):
     """What a Slurm job of one cell asks for. What is left out is the cluster's own default.
 
     `time` is in minutes: a cell that needs longer is stopped `grace` seconds before (Slurm may do so a minute
-    earlier), requeued, and goes on from its last checkpoint. `cpus`, `gpus` and `memory_gb` are a node's; by default the threads and GPUs that the plan's
-    processes need. `setup` are shell lines run before Python; `extra` are further options of sbatch by their long
-    name, e.g. {reservation: course, exclude: node7}.
+    earlier), requeued, and goes on from its last checkpoint. `cpus`, `gpus` and `memory_gb` are a node's; by default
+    the threads and GPUs that the plan's processes need. `setup` are shell lines run before Python; `extra` are
+    further options of sbatch by their long name, e.g. {reservation: course, exclude: node7}.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

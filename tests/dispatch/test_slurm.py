@@ -47,7 +47,7 @@ def jobs(lab: dict[str, str], *words: str) -> list[str]:
 
 @needs_slurm
 def test_a_study_with_a_time_limit_an_exception_and_a_drained_node(lab: dict[str, str], tmp_path: Path) -> None:
-    """`slow` needs longer than it gets before Slurm warns it, half a minute in or more: requeued, it resumes and ends."""
+    """`slow` needs longer than it gets before Slurm warns it, half a minute in: requeued, it resumes and ends."""
     variants = {
         "slow": {"overrides": {"train_cfg.max_epochs": 100}}, "baseline": {}, "se": {"attention": "se"}, "loud": LOUD,
     }  # fmt: skip
