@@ -107,7 +107,7 @@ def test_two_dispatchers_train_no_cell_twice(project: Project, plain: dict[str, 
     assert all(json.loads(p.read_text())["resumed_from"] is None for p in (project.root / "scratch").glob("*/run.json"))
 
 
-@pytest.mark.parametrize("victim", ["worker", "coordinator", "both"])
+@pytest.mark.parametrize("victim", ["worker", "coordinator", pytest.param("both", marks=pytest.mark.slow)])
 def test_whoever_is_killed_the_study_ends_whole(project: Project, plain: dict[str, bytes], victim: str) -> None:
     dispatcher = start(project)
     wait_for(lambda: one_epoch_saved(project))

@@ -40,22 +40,24 @@ def project_in(folder: Path, lab: dict[str, str], **params: Any) -> Project:
     return project
 
 
+def here(folder: Path, **params: Any) -> dict[str, bytes]:
+    """Predictions of the same study on this machine's cores."""
+    project = clone(folder / "local")
+    project.params(**params)
+    project.pipeline("dispatch", "--jobs", "2", check=False)
+    return predictions(project.root / "scratch", "*")
+
+
 def jobs(lab: dict[str, str], *words: str) -> list[str]:
     command = ["squeue", "--noheader", "--array", *words]
     return subprocess.run(command, env={**os.environ, **lab}, capture_output=True, text=True).stdout.split()
 
 
 @needs_slurm
-def test_a_study_with_a_time_limit_an_exception_and_a_drained_node(lab: dict[str, str], tmp_path: Path) -> None:
-    """`slow` needs longer than it gets before Slurm warns it, half a minute in: requeued, it resumes and ends."""
-    variants = {
-        "slow": {"overrides": {"train_cfg.max_epochs": 100}}, "baseline": {}, "se": {"attention": "se"}, "loud": LOUD,
-    }  # fmt: skip
-    project = project_in(tmp_path, lab, variants=variants, seeds=[0], cluster={"time": 2, "grace": 60, "cpus": 1})
-    here = clone(tmp_path / "local")
-    here.params(variants=variants, seeds=[0])
+def test_an_array_with_an_exception_and_a_drained_node(lab: dict[str, str], tmp_path: Path) -> None:
+    params: dict[str, Any] = {"variants": {"baseline": {}, "se": {"attention": "se"}, "loud": LOUD}, "seeds": [0]}
+    project = project_in(tmp_path, lab, **params, cluster={"cpus": 1})
     dispatcher = start(project, "--engine", "slurm")
-    undisturbed = start(here)
     wait_for(lambda: jobs(lab, "--states=running"), 60)
     assert "job " in project.pipeline("status").stdout
     project.run("scontrol", "update", "nodename=n2", "state=drain", "reason=test")
@@ -67,14 +69,23 @@ def test_a_study_with_a_time_limit_an_exception_and_a_drained_node(lab: dict[str
     project.run("scontrol", "update", "nodename=n2", "state=resume")
     said = dispatcher.communicate()[0]
     assert dispatcher.returncode == 1, said
-    assert "3 cells done, 1 failed" in said
+    assert "2 cells done, 1 failed" in said
     assert "loud-0: Diverged: the loss is" in said
     assert most == 2
     assert nodes == {"n1"}
-    runs = [json.loads(path.read_text()) for path in project.root.glob("scratch/*/run.json")]
-    assert {run["variant"]: run["resumed_from"] is not None for run in runs}["slow"]
-    undisturbed.communicate(timeout=300)
-    assert predictions(project.root / "scratch", "*") == predictions(here.root / "scratch", "*")
+    assert predictions(project.root / "scratch", "*") == here(tmp_path, **params)
+
+
+@needs_slurm
+@pytest.mark.slow
+def test_a_cell_longer_than_its_time_limit_is_requeued_and_resumes(lab: dict[str, str], tmp_path: Path) -> None:
+    """Of its two minutes it gets half a minute before Slurm warns it."""
+    params: dict[str, Any] = {"variants": {"baseline": {"overrides": {"train_cfg.max_epochs": 100}}}, "seeds": [0]}
+    project = project_in(tmp_path, lab, **params, cluster={"time": 2, "grace": 60, "cpus": 1})
+    assert "1 cells done, 0 failed" in project.pipeline("dispatch", "--engine", "slurm").stdout
+    (run,) = project.root.glob("scratch/*/run.json")
+    assert json.loads(run.read_text())["resumed_from"] is not None
+    assert predictions(project.root / "scratch", "*") == here(tmp_path, **params)
 
 
 @needs_slurm
@@ -97,6 +108,7 @@ def test_a_coordinator_that_died_finds_its_jobs_and_cancel_ends_them(lab: dict[s
 
 
 @needs_slurm
+@pytest.mark.slow
 def test_a_cell_over_two_nodes_is_the_cell_of_two_processes(lab: dict[str, str], tmp_path: Path) -> None:
     params: dict[str, Any] = {
         "train": {**TINY["train"], "processes": 2, "batch_size": 2}, "variants": {"baseline": {}}, "seeds": [0],
@@ -105,10 +117,7 @@ def test_a_cell_over_two_nodes_is_the_cell_of_two_processes(lab: dict[str, str],
     project.pipeline("dispatch", "--engine", "slurm")
     (run,) = project.root.glob("scratch/*/run.json")
     assert json.loads(run.read_text())["world_size"] == 2
-    here = clone(tmp_path / "local")
-    here.params(**params)
-    here.pipeline("dispatch")
-    assert predictions(project.root / "scratch", "*") == predictions(here.root / "scratch", "*")
+    assert predictions(project.root / "scratch", "*") == here(tmp_path, **params)
 
 
 def test_what_a_job_asks_for() -> None:
