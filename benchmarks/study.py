@@ -12,27 +12,27 @@ Every part is one run of the two sides one after the other, so give it a machine
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from pipeline.files import read_json
 from pipeline.machine import cores
 from pipeline.plan import ROOT
 from pipeline.progress import duration
 
-STOCK_VARIANTS, STOCK_SEEDS = ("baseline", "se", "cbam", "sge"), (0,)
+STOCK_VARIANTS, STOCK_SEED = ("baseline", "se", "cbam", "sge"), 0
 CHOICES = ((1, 1), (2, 1), (3, 1), (4, 1), (1, 2), (2, 2))  # cells at once, threads of each
 PYTHON = sys.executable
 PIPELINE = (PYTHON, "-m", "pipeline")
-CHOICE = {"variants": {"baseline": {}, "se": {"attention": "se"}}, "seeds": [0, 1, 2], "epochs": 1}
+CHOICE_VARIANTS, CHOICE_SEEDS, CHOICE_EPOCHS = ("baseline", "se"), [0, 1, 2], 1
 
 
 def main(parts: Sequence[str], keep: Path | None) -> None:
@@ -63,23 +63,17 @@ def stock(folder: Path) -> None:
     """Preparing, planning and writing the configs is not counted on either side."""
     import mmdet
 
-    project = clone(folder)
-    params = read_params(project)
-    variants = {name: params["variants"][name] for name in STOCK_VARIANTS}
-    write_params(project, {**params, "variants": variants, "seeds": list(STOCK_SEEDS)})
-    timed(project, "dvc", "repro", "--single-item", "prepare", "plan")
+    project = planned(folder, STOCK_VARIANTS, [STOCK_SEED])
     ours = timed(project, *PIPELINE, "dispatch")
-    print(f"dispatch: {duration(ours)} for {', '.join(STOCK_VARIANTS)}, seeds {STOCK_SEEDS}")
-    tools = Path(mmdet.__file__).parent / ".mim/tools"
-    theirs, epochs = 0.0, params["train"]["epochs"]
+    print(f"dispatch: {duration(ours)} for {', '.join(STOCK_VARIANTS)}, seed {STOCK_SEED}")
+    tools, theirs = Path(mmdet.__file__).parent / ".mim/tools", 0.0
     for variant in STOCK_VARIANTS:
-        config = dump(project, variant)
-        for seed in STOCK_SEEDS:
-            work = project / f"stock/{variant}-{seed}"
-            options = ["--work-dir", str(work), "--cfg-options", f"randomness.seed={seed}"]
-            theirs += timed(project, PYTHON, str(tools / "train.py"), str(config), *options)
-            last = str(work / f"epoch_{epochs}.pth")
-            theirs += timed(project, PYTHON, str(tools / "test.py"), str(config), last, *options)
+        config, epochs = dump(project, variant)
+        work = project / f"stock/{variant}"
+        options = ["--work-dir", str(work), "--cfg-options", f"randomness.seed={STOCK_SEED}"]
+        theirs += timed(project, PYTHON, str(tools / "train.py"), str(config), *options)
+        last = str(work / f"epoch_{epochs}.pth")
+        theirs += timed(project, PYTHON, str(tools / "test.py"), str(config), last, *options)
     print(f"stock tools: {duration(theirs)}, with torch's own number of threads")
     print(f"ratio to the stock tools: {ours / theirs:.3f}", flush=True)
 
@@ -87,11 +81,8 @@ def stock(folder: Path) -> None:
 def choice(folder: Path) -> None:
     print("cells at once, threads of each, cells an hour")
     for jobs, threads in CHOICES:
-        project = clone(folder / f"{jobs}x{threads}")
-        params = read_params(project)
-        train = {**params["train"], "threads": threads, "epochs": CHOICE["epochs"]}
-        write_params(project, {**params, "train": train, "variants": CHOICE["variants"], "seeds": CHOICE["seeds"]})
-        timed(project, "dvc", "repro", "--single-item", "prepare", "plan")
+        train = {"threads": threads, "epochs": CHOICE_EPOCHS}
+        project = planned(folder / f"{jobs}x{threads}", CHOICE_VARIANTS, CHOICE_SEEDS, **train)
         seconds = timed(project, *PIPELINE, "dispatch", "--jobs", str(jobs))
         print(f"{jobs}, {threads}, {3600 * len(predictions(project)) / seconds:.0f}", flush=True)
 
@@ -101,45 +92,52 @@ def clone(folder: Path) -> Path:
     return folder
 
 
+def planned(folder: Path, variants: Sequence[str], seeds: list[int], **train: Any) -> Path:
+    """A clone with some of the study's variants and another schedule, prepared and planned."""
+    project = clone(folder)
+    params = YAML(typ="safe").load(project / "params.yaml")
+    chosen = {name: params["variants"][name] for name in variants}
+    changed = {**params, "variants": chosen, "seeds": seeds, "train": {**params["train"], **train}}
+    YAML().dump(changed, project / "params.yaml")
+    timed(project, "dvc", "repro", "--single-item", "prepare", "plan")
+    return project
+
+
 def timed(project: Path, *command: str) -> float:
     """Seconds that a command takes in a clone; what it says goes to bench.log there."""
-    environment = {
-        **{key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"},  # our cells: as planned
-        "PATH": f"{Path(PYTHON).parent}:{os.environ['PATH']}", "PYTHONPATH": str(project),
-        "DVC_NO_ANALYTICS": "1", "CUDA_VISIBLE_DEVICES": "",
-    }  # fmt: skip
     with (project / "bench.log").open("a") as log:
         began = time.perf_counter()
-        result = subprocess.run(command, cwd=project, env=environment, stdout=log, stderr=log, check=False)
+        result = subprocess.run(command, cwd=project, env=environment(project), stdout=log, stderr=log, check=False)
     if result.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{(project / 'bench.log').read_text()[-3000:]}")
     return time.perf_counter() - began
 
 
-def dump(project: Path, variant: str) -> Path:
-    """A plan's config as a file that MMDetection's tools read."""
+def environment(project: Path) -> dict[str, str]:
+    """Of commands in a clone: this Python, the clone's own code, cells with the threads that are planned."""
+    return {
+        **{key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"},
+        "PATH": f"{Path(PYTHON).parent}:{os.environ['PATH']}", "PYTHONPATH": str(project),
+        "DVC_NO_ANALYTICS": "1", "CUDA_VISIBLE_DEVICES": "",
+    }  # fmt: skip
+
+
+def dump(project: Path, variant: str) -> tuple[Path, int]:
+    """A plan's config as a file that MMDetection's tools read, and the epochs it trains."""
     from mmengine.config import Config
 
     from pipeline.detector.train import tuples
 
     path = project / f"{variant}.py"
-    plan = json.loads((project / f"data/plans/{variant}.json").read_text())
-    Config(tuples(plan["config"])).dump(path)
-    return path
+    config = Config(tuples(read_json(project / f"data/plans/{variant}.json")["config"]))
+    config.dump(path)
+    return path, config.train_cfg.max_epochs
 
 
 def predictions(project: Path) -> dict[str, str]:
     """Fingerprint -> digest of the predictions of each finished cell."""
-    runs = (json.loads(path.read_text()) for path in project.glob("scratch/*/run.json"))
+    runs = map(read_json, project.glob("scratch/*/run.json"))
     return {run["fingerprint"]: run["predictions_sha256"] for run in runs}
-
-
-def read_params(project: Path) -> dict[str, Any]:
-    return dict(YAML(typ="safe").load(project / "params.yaml"))
-
-
-def write_params(project: Path, params: Mapping[str, Any]) -> None:
-    YAML().dump(dict(params), project / "params.yaml")
 
 
 def _revision() -> str:

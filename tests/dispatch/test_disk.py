@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,11 +38,8 @@ def fill(folder: Path, leave: int) -> Path:
     """A file that takes all but `leave` bytes."""
     ballast = folder / "ballast"
     ballast.touch()
-    free = int(
-        subprocess.run(["df", "--output=avail", "-B1", folder], capture_output=True, text=True).stdout.split()[1]
-    )
     with ballast.open("wb") as file:
-        for _ in range(max(0, free - leave) // 2**16):
+        for _ in range(max(0, shutil.disk_usage(folder).free - leave) // 2**16):
             file.write(b"\0" * 2**16)
     return ballast
 
