@@ -1,10 +1,17 @@
 """What watching costs a training: `python -m benchmarks.tracking`; half an hour, on a machine that does nothing else.
 
 The demo's baseline trains, dispatched in a clone with as many seeds as there are cores, beside `track --watch`, which
-is let run and held (SIGSTOP) by turns. Then the same cells train again with the turns exchanged. Equal seeds do equal
-work, to the bit, so the seconds between two rows of a cell's history are set against those of the very same iterations
-in the other training, watched over unwatched. A held watcher is given what it missed at its next turn, and makes new
-runs in its turns too: both count. Loading MLflow, once, is told apart.
+is let run and held (SIGSTOP) by turns. Then the same cells train again with the turns exchanged. Two things are set
+against each other, watched over unwatched, always two neighbouring turns together, so that the drift of the machine
+drops out:
+
+work: the seconds between two rows of a cell's history, against those of the very same iterations in the other
+training. Equal seeds do equal work, to the bit.
+waiting: the share of their time for which the cells were ready and had no core (schedstat in proc(5)). Blind to
+what a neighbour does to caches, and free of the noise of a virtual machine.
+
+A held watcher is given what it missed at its next turn, and makes new runs in its turns too: both count. Loading
+MLflow, once, is told apart.
 """
 
 from __future__ import annotations
@@ -21,7 +28,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -32,16 +39,21 @@ from scipy.stats import t as student
 from benchmarks.study import PIPELINE, environment, planned
 from pipeline.machine import cores
 
-TURN = 30.0  # seconds: six of the watcher's looks
+TURN = 20.0  # seconds: four of the watcher's looks
 PAIRS, EPOCHS = 3, 20
+LOG_INTERVAL = 5  # iterations; the demo's is 10: short rows fill a turn better, and watching has twice as much to send
+TRAIN = {"epochs": EPOCHS, "log_interval": LOG_INTERVAL}
 NICE = 10  # where the watcher steps back to, once it is started
 
 
 @dataclass
 class Training:
-    """One training of all cells: the turns (from, to, watched; unix seconds) and what the watcher used in its own."""
+    """One training of all cells: its turns (from, to, watched; unix seconds), by turn the share of the cells' time
+    that was waiting, and the watcher's seconds of a core in its own.
+    """
 
     turns: list[tuple[float, float, bool]] = field(default_factory=list)
+    waiting: list[float] = field(default_factory=list)
     cpu: float = 0.0
     rows: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)  # (cell, step) -> from, to
 
@@ -54,23 +66,30 @@ class Training:
 def main() -> None:
     print(f"{cores()} cores, as many cells of the demo's baseline, {EPOCHS} epochs, turns of {TURN:.0f} s", flush=True)
     with tempfile.TemporaryDirectory() as name:
-        project = planned(Path(name) / "study", ("baseline",), list(range(cores())), epochs=EPOCHS)
+        project = planned(Path(name) / "study", ("baseline",), list(range(cores())), **TRAIN)
         with watching(project) as watcher:
             print(f"watch loaded and stepped back after {sum(watcher.cpu_times()[:2]):.1f} s of one core", flush=True)
             print(f"first curve shown {first_curve(project):.1f} s after its first row", flush=True)
-            ratios, pairs = [], []
+            work, waiting, trainings = [], [], []
             for number in range(PAIRS):
                 pair = [train(project, watcher, watched=watched) for watched in (True, False)]
-                ratios += compare(*pair)
-                pairs += pair
-                print(f"pair {number + 1} of {PAIRS}: {summary(ratios)}", flush=True)
-    watched = sum(end - start for training in pairs for start, end, on in training.turns if on)
-    share = sum(training.cpu for training in pairs) / watched
+                trainings += pair
+                work += compare(*pair)
+                waiting += [difference for training in pair for difference in waited(training)]
+                print(f"after pair {number + 1} of {PAIRS}, watched over unwatched:", flush=True)
+                print(f"  seconds of the same iterations {interval(work)}")
+                print(f"  time spent waiting for a core {interval(waiting)}", flush=True)
+    watched = sum(end - start for training in trainings for start, end, on in training.turns if on)
+    share = sum(training.cpu for training in trainings) / watched
     print(f"watch takes {100 * share:.2f} % of one core, {100 * share / cores():.2f} % of this machine")
 
 
 def compare(first: Training, second: Training) -> list[float]:
-    """Logarithms of seconds watched over seconds unwatched: the mean of each turn of the first training."""
+    """Logarithms of seconds watched over seconds unwatched, one for every two turns of the first training.
+
+    The machine's own drift lengthens one training or the other for minutes. Of two neighbouring turns one counts it
+    for the watched side and one against, so their mean is rid of it.
+    """
     found = defaultdict(list)
     for row in first.rows.keys() & second.rows.keys():
         one, other = first.turn(first.rows[row]), second.turn(second.rows[row])
@@ -79,14 +98,26 @@ def compare(first: Training, second: Training) -> list[float]:
         (start, end), (start2, end2) = first.rows[row], second.rows[row]
         ratio = math.log((end - start) / (end2 - start2))
         found[one].append(ratio if first.turns[one][2] else -ratio)
-    return [statistics.fmean(group) for group in found.values()]
+    means = {turn: statistics.fmean(group) for turn, group in found.items()}
+    return [
+        (means[turn] + means[turn + 1]) / 2
+        for turn in range(0, len(first.turns), 2)
+        if {turn, turn + 1} <= means.keys()
+    ]
 
 
-def summary(ratios: list[float]) -> str:
-    mean, error = statistics.fmean(ratios), statistics.stdev(ratios) / math.sqrt(len(ratios))
-    reach = float(student.ppf(0.975, len(ratios) - 1)) * error
-    low, high = math.exp(-mean - reach), math.exp(-mean + reach)
-    return f"speed watched / unwatched {math.exp(-mean):.4f} (95 %: {low:.4f} to {high:.4f}), {len(ratios)} turns"
+def waited(training: Training) -> list[float]:
+    """The share of waiting, watched less unwatched, of every two turns; the first and the last are not whole."""
+    pairs = zip(training.turns[1:-1:2], training.waiting[1:-1:2], training.waiting[2:-1:2], strict=False)
+    return [first - second if watched else second - first for (_, _, watched), first, second in pairs]
+
+
+def interval(shares: list[float]) -> str:
+    """The mean of small relative differences and where it lies with 95 %, in percent."""
+    mean, error = statistics.fmean(shares), statistics.stdev(shares) / math.sqrt(len(shares))
+    reach = float(student.ppf(0.975, len(shares) - 1)) * error
+    low, high = mean - reach, mean + reach
+    return f"{100 * mean:+.2f} % (95 %: {100 * low:+.2f} to {100 * high:+.2f}; {len(shares)} pairs of turns)"
 
 
 def train(project: Path, watcher: psutil.Process, watched: bool) -> Training:
@@ -95,12 +126,13 @@ def train(project: Path, watcher: psutil.Process, watched: bool) -> Training:
     training = Training()
     with dispatched(project) as process:
         while process.poll() is None:
-            began, before = time.time(), sum(watcher.cpu_times()[:2])
+            began, used, ran = time.time(), sum(watcher.cpu_times()[:2]), schedule(process.pid)
             watcher.send_signal(signal.SIGCONT if watched else signal.SIGSTOP)
             while process.poll() is None and time.time() < began + TURN:
                 time.sleep(0.1)
             training.turns.append((began, time.time(), watched))
-            training.cpu += sum(watcher.cpu_times()[:2]) - before
+            training.waiting.append(share_waiting(ran, schedule(process.pid)))
+            training.cpu += sum(watcher.cpu_times()[:2]) - used if watched else 0.0
             watched = not watched
     watcher.send_signal(signal.SIGCONT)
     if process.returncode:
@@ -108,6 +140,22 @@ def train(project: Path, watcher: psutil.Process, watched: bool) -> Training:
     training.rows = rows(project)
     time.sleep(15)  # it looks once more and sees that they ended
     return training
+
+
+def schedule(dispatcher: int) -> dict[str, tuple[int, int]]:
+    """Thread -> nanoseconds on a core and waiting for one, of all that a dispatcher started."""
+    found = {}
+    for cell in psutil.Process(dispatcher).children(recursive=True):
+        for path in Path(f"/proc/{cell.pid}/task").glob("*/schedstat"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                ran, waited, _ = path.read_text().split()
+                found[path.parent.name] = int(ran), int(waited)
+    return found
+
+
+def share_waiting(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> float:
+    ran, waits = (sum(after[key][i] - before[key][i] for key in before.keys() & after.keys()) for i in (0, 1))
+    return waits / (ran + waits) if ran else 0.0
 
 
 def rows(project: Path) -> dict[tuple[str, int], tuple[float, float]]:
