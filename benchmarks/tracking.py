@@ -145,11 +145,12 @@ def train(project: Path, watcher: psutil.Process, watched: bool) -> Training:
 def schedule(dispatcher: int) -> dict[str, tuple[int, int]]:
     """Thread -> nanoseconds on a core and waiting for one, of all that a dispatcher started."""
     found = {}
-    for cell in psutil.Process(dispatcher).children(recursive=True):
-        for path in Path(f"/proc/{cell.pid}/task").glob("*/schedstat"):
-            with suppress(FileNotFoundError, ProcessLookupError):
-                ran, waited, _ = path.read_text().split()
-                found[path.parent.name] = int(ran), int(waited)
+    with suppress(psutil.NoSuchProcess):  # the dispatcher has just ended
+        for cell in psutil.Process(dispatcher).children(recursive=True):
+            for path in Path(f"/proc/{cell.pid}/task").glob("*/schedstat"):
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    ran, waits, _ = path.read_text().split()
+                    found[path.parent.name] = int(ran), int(waits)
     return found
 
 

@@ -25,14 +25,13 @@ class Store:
         self.client = client
         self.experiment_id = experiment_id
 
-    def runs(self) -> list[Existing]:
-        """All runs but the superseded ones, with the points of those that are incomplete."""
+    def runs(self, key: str | None = None) -> list[Existing]:
+        """All runs but the superseded ones, or those with one `key`; with the points of those that are incomplete."""
+        query = f"tags.state != '{SUPERSEDED}'" + (f" AND tags.key = '{key}'" if key else "")
         found: list[Run] = []
         token: str | None = None
         while True:
-            page = self.client.search_runs(
-                [self.experiment_id], f"tags.state != '{SUPERSEDED}'", max_results=1000, page_token=token
-            )
+            page = self.client.search_runs([self.experiment_id], query, max_results=1000, page_token=token)
             found += page
             token = page.token
             if not token:

@@ -108,11 +108,13 @@ class Watcher:
         return list(self.watched.values())
 
     def _show(self, store: Store, watched: Watched, news: News) -> int:
-        known = watched.shown or self._begun(store, news)
+        known, params = watched.shown, dict[str, str]()
         if known is None or (news.anew and not known.points <= watched.curve.identities):
-            known = self._begin(store, news)
+            known = self._begun(store, news, watched.curve.identities)
+        if known is None:
+            known, params = self._begin(store, news)
         new = [point for point in news.points if point.identity not in known.points]
-        store.write(known.run_id, new, tags={"progress": _progress(news.beat)})
+        store.write(known.run_id, new, params, tags={"progress": _progress(news.beat)})
         if known.status != news.status:
             store.set_status(known.run_id, news.status)
         if news.status == "RUNNING":
@@ -122,24 +124,24 @@ class Watcher:
             del self.watched[watched.folder]  # should it train again, the store is asked for its run
         return len(new)
 
-    def _begun(self, store: Store, news: News) -> Shown | None:
-        """The run that an earlier watcher began and that can go on."""
-        for run in store.runs():
-            if run.key == news.tags["key"] and run.digest is None:
+    def _begun(self, store: Store, news: News, curve: set[Identity]) -> Shown | None:
+        """The run that was begun and can go on. One with points that the training took back, by resuming at a
+        checkpoint, makes way.
+        """
+        for run in store.runs(news.tags["key"]):
+            if run.digest is None and run.points <= curve:
                 return Shown(run.run_id, set(run.points), run.status)
+            if run.digest is None:
+                store.supersede(run, "its training went back to a checkpoint")
         return None
 
-    def _begin(self, store: Store, news: News) -> Shown:
-        """A new run. One that holds points the training took back, by resuming at a checkpoint, makes way."""
-        for run in store.runs():
-            if run.key == news.tags["key"] and run.digest is None:
-                store.supersede(run, "its training went back to a checkpoint")
+    def _begin(self, store: Store, news: News) -> tuple[Shown, dict[str, str]]:
+        """A new run, and the parameters that it is to be given."""
         variant, seed = news.cell["variant"], news.cell["seed"]
         started = min((point.timestamp for point in news.points), default=ms(news.beat["time"]))
         run_id = store.create(f"{variant}-{seed}", started, news.tags)
         plan = read_json_if_whole(self.root / f"data/plans/{variant}.json") or {}
-        store.write(run_id, params=cell_params(plan, variant, seed))
-        return Shown(run_id, set())
+        return Shown(run_id, set()), cell_params(plan, variant, seed)
 
 
 def _look(watched: Watched) -> News | None:

@@ -8,6 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
+from mlflow import MlflowClient
+
 from pipeline.tracking import sync
 from pipeline.tracking.watch import Watcher, watch
 
@@ -44,6 +47,30 @@ def test_a_stopped_watch_goes_on_with_the_same_run(tree: Make) -> None:
     study.train("cbam", 0, step=3)
     assert Watcher(study.root).round() == 2
     assert one(client(study.root), "cell/cbam/0").info.run_id == before
+
+
+def test_a_cell_that_begins_costs_no_look_at_the_others(tree: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = tree(**FEW)
+    asked: list[str] = []
+    read = MlflowClient.get_metric_history
+
+    def counted(self: MlflowClient, run_id: str, key: str) -> object:
+        asked.append(run_id)
+        return read(self, run_id, key)
+
+    monkeypatch.setattr(MlflowClient, "get_metric_history", counted)
+    study.train("cbam", 0, step=2)
+    study.train("baseline", 0, step=4, ended="DONE")
+    watcher = Watcher(study.root)
+    watcher.round()
+    study.train("cbam", 1, step=2)
+    watcher.round()
+    assert asked == []
+    study.train("cbam", 1, step=3)
+    Watcher(study.root).round()  # an earlier watcher's runs are read once, each its own
+    found = client(study.root)
+    assert set(asked) == {one(found, f"cell/cbam/{seed}").info.run_id for seed in (0, 1)}
+    assert len(asked) == 4  # two metrics each
 
 
 def test_sync_completes_what_watch_began_and_equals_a_sync_alone(tree: Make) -> None:
