@@ -30,4 +30,4 @@ evidence: setup
 	@OMP_NUM_THREADS=1 python -m benchmarks.evidence
 
 ui: setup
-	@mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --host 127.0.0.1 --port 5000
+	@python -m pipeline ui

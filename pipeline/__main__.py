@@ -95,6 +95,12 @@ def track(
 
 
 @app.command()
+def ui(port: Annotated[int, typer.Option(help="where to listen on 127.0.0.1", min=1, max=65535)] = 5000) -> None:
+    """MLflow's pages over this study, on this machine alone."""
+    stages.ui(port)
+
+
+@app.command()
 def power(
     wanted: Annotated[float | None, typer.Option(help="an AP difference to plan for, e.g. 0.01")] = None,
 ) -> None:

@@ -73,7 +73,7 @@ def _python_and_pins(root: Path) -> Iterator[Finding]:
     for line in (root / "requirements.txt").read_text().splitlines() if (root / "requirements.txt").exists() else []:
         name, pinned = line.partition("==")[::2]
         if pinned and not line.startswith("#"):
-            found = _version(name)
+            found = _version(name.partition("[")[0])  # psycopg[binary]
             if found.partition("+")[0] != pinned:
                 wrong.append(f"{name} {found or 'missing'} (pinned {pinned})")
     if wrong:

@@ -210,6 +210,12 @@ def watch(interval: float) -> None:
     tracking.watch(Path.cwd(), interval=interval)
 
 
+def ui(port: int) -> None:
+    from pipeline import tracking
+
+    tracking.serve(Path.cwd(), port)
+
+
 def power(wanted: float | None) -> None:
     """The table of detectable effects, and the cheapest way to a wanted one."""
     from rich.console import Console

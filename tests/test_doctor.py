@@ -23,6 +23,7 @@ def test_this_machine_can_run_the_tiny_study(tmp_path: Path) -> None:
     found = findings(tmp_path)
     assert not [finding.text for finding in found if finding.grade == "bad"]
     assert any("operators load" in finding.text for finding in found)
+    assert any("all pins installed" in finding.text for finding in found)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

@@ -116,8 +116,12 @@ def _check_database(root: Path, uri: str) -> None:
     engine = sqlalchemy.create_engine(uri, connect_args={"timeout" if sqlite else "connect_timeout": CONNECT_SECONDS})
     try:
         with engine.connect() as connection:
-            if not sqlalchemy.inspect(connection).has_table("alembic_version"):
+            inspector = sqlalchemy.inspect(connection)
+            if not inspector.has_table("alembic_version"):
                 return
+            half_made = [name for name in inspector.get_table_names() if name.startswith("_alembic_tmp_")]
+            if half_made:
+                raise refuse(shown(root, uri), f"it holds {half_made[0]}")
             revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     finally:
         engine.dispose()

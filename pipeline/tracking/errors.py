@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import requests
+from alembic.util import CommandError
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.study import UserError
 
 PASSWORD = re.compile(r"(://[^/@\s:]*):[^/@\s]*@")
+HALF_MADE = (
+    "two programs made the store at once and left half of it: move it away, `track` makes it anew from the files"
+)
 HINTS = {  # a sign in the error, in lower case -> what it means and what to do
     "readonly database": "the store is read-only: make it writable",
     "read-only file system": "the store is read-only: make it writable",
@@ -32,8 +36,13 @@ HINTS = {  # a sign in the error, in lower case -> what it means and what to do
     "error code 403": "the server does not let this user write",
     "not a database": "the file is no MLflow store: move it away",
     "malformed": "the store is damaged: move it away, `track` makes it anew from the files",
+    "_alembic_tmp_": HALF_MADE,
+    "expected to match one row": HALF_MADE,
     "no module named": "this kind of store needs a Python package that is not installed",
 }
+KNOWN = (
+    MlflowException, SQLAlchemyError, CommandError, requests.RequestException, sqlite3.Error, OSError, ImportError
+)  # fmt: skip
 
 
 class TrackingError(UserError):
@@ -65,5 +74,5 @@ def store_errors(uri: str) -> Iterator[None]:
     """Turn what MLflow, its database driver, the network and the disk raise into a TrackingError."""
     try:
         yield
-    except (MlflowException, SQLAlchemyError, requests.RequestException, sqlite3.Error, OSError, ImportError) as error:
+    except KNOWN as error:
         raise refuse(uri, error) from error

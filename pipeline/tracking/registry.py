@@ -50,7 +50,7 @@ def register(store: Store, sources: Sources) -> str | None:
         version = str(same[0].version)
     else:
         key = cell_identity(variant, seed, run["fingerprint"])["key"]
-        run_id = store.runs(key)[0].run_id
+        run_id = store.runs(f"tags.key = '{key}'")[0].run_id
         _upload(client, run_id, sources.root / f"data/runs/{variant}/{seed}/checkpoint.pth", card)
         source = f"runs:/{run_id}/model"
         version = str(client.create_model_version(name, source, run_id, tags=tags, description=card).version)

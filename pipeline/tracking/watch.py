@@ -24,6 +24,7 @@ from pipeline.tracking.sources import ms
 from pipeline.tracking.store import Store
 
 logger = logging.getLogger(__name__)
+LEFT_OPEN = "tags.role = 'cell' AND tags.progress != 'done' AND attributes.status = 'RUNNING'"  # done: sync's, cut off
 NICENESS = 10  # training comes first where the two share cores
 
 
@@ -87,9 +88,14 @@ class Watcher:
         self.store: Store | None = None
 
     def connect(self) -> Store:
-        """Open the store of the study that params.yaml names."""
+        """Open the store of the study that params.yaml names, and take up the runs that a watcher left open there."""
         with one_writer(self.root):
             self.store = open_store(self.root, self.uri, study.load(self.root / "params.yaml").study)
+        with store_errors(shown(self.root, self.uri)):
+            for run in self.store.runs(LEFT_OPEN):
+                folder = self.root / "scratch" / run.tags.get("fingerprint", "-")
+                if run.digest is None and folder.exists():  # the cell may have ended since: then its run must too
+                    self._watched(folder).shown = Shown(run.run_id, set(run.points), run.status)
         return self.store
 
     def round(self) -> int:
@@ -104,8 +110,11 @@ class Watcher:
     def _folders(self) -> list[Watched]:
         """All cells that were ever started; one that is not running costs a look at its marks and no more."""
         for folder in sorted((self.root / "scratch").glob("*/")):
-            self.watched.setdefault(folder, Watched(folder, LiveCurve(folder / "history.csv")))
+            self._watched(folder)
         return list(self.watched.values())
+
+    def _watched(self, folder: Path) -> Watched:
+        return self.watched.setdefault(folder, Watched(folder, LiveCurve(folder / "history.csv")))
 
     def _show(self, store: Store, watched: Watched, news: News) -> int:
         known, params = watched.shown, dict[str, str]()
@@ -128,7 +137,7 @@ class Watcher:
         """The run that was begun and can go on. One with points that the training took back, by resuming at a
         checkpoint, makes way.
         """
-        for run in store.runs(news.tags["key"]):
+        for run in store.runs(f"tags.key = '{news.tags['key']}'"):
             if run.digest is None and run.points <= curve:
                 return Shown(run.run_id, set(run.points), run.status)
             if run.digest is None:

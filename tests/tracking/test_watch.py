@@ -73,6 +73,19 @@ def test_a_cell_that_begins_costs_no_look_at_the_others(tree: Make, monkeypatch:
     assert len(asked) == 4  # two metrics each
 
 
+def test_what_ended_while_nobody_watched_is_caught_up(tree: Make) -> None:
+    study = tree(**FEW)
+    study.train("cbam", 0, step=2)
+    Watcher(study.root).round()
+    study.train("cbam", 0, step=4, ended="DONE")
+    later = Watcher(study.root)
+    later.connect()
+    assert later.round() == 4
+    assert steps(study) == [1, 2, 3, 4]
+    assert one(client(study.root), "cell/cbam/0").info.status == "FINISHED"
+    assert later.round() == 0
+
+
 def test_sync_completes_what_watch_began_and_equals_a_sync_alone(tree: Make) -> None:
     study = tree(**FEW)
     study.train("cbam", 0, step=2)

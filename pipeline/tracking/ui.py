@@ -1,0 +1,39 @@
+"""MLflow's pages over the study's store, on this machine alone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from pipeline import study
+from pipeline.study import UserError
+from pipeline.tracking.connect import SERVERS, one_writer, open_store, resolve
+
+HOST = "127.0.0.1"
+
+
+def serve(root: Path, port: int) -> None:
+    """Become `mlflow ui`, once the store is there.
+
+    Made by `mlflow ui` itself, a store is spoilt where `track` or `watch` makes it at the same time. Raises UserError
+    where the port is taken or a server shows the store already, TrackingError where the store cannot be opened.
+    """
+    address = resolve(root, None)
+    if address.startswith(SERVERS):
+        raise UserError(f"MLFLOW_TRACKING_URI names a server, which has pages of its own: open {address}")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: an old connection may linger
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise UserError(
+                f"--port {port}: {error.strerror} on {HOST}; stop what runs there or name another"
+            ) from None
+    with one_writer(root):
+        open_store(root, address, study.load(root / "params.yaml").study)
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = address  # not on the command line, where all see its password
+    command = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(port)]
+    print(f"MLflow on http://{HOST}:{port}; Ctrl-C stops it", flush=True)
+    os.execv(sys.executable, command)

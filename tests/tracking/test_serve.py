@@ -1,0 +1,68 @@
+"""`python -m pipeline ui`: the way to MLflow's pages that never spoils a store."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.study import UserError
+from pipeline.tracking import serve
+from tests.conftest import ROOT
+from tests.conftest import wait_for as wait_until
+
+from .contents import client, runs
+from .servers import free_port, started, wait_for
+from .study_tree import Tree
+
+Make = Callable[..., Tree]
+FEW = {"variants": ("baseline", "cbam"), "seeds": (0, 1)}
+
+
+def test_it_may_be_started_with_a_watch_before_there_is_a_store(tree: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = tree(**FEW)
+    (study.root / "mlflow.db").unlink()
+    study.train("cbam", 0, step=2)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    port, pipeline = free_port(), [sys.executable, "-m", "pipeline"]
+    logs = [study.root / name for name in ("ui.log", "watch.log")]
+    with (
+        started([*pipeline, "ui", "--port", str(port)], logs[0], cwd=study.root) as ui,
+        started([*pipeline, "track", "--watch", "--interval", "0.5"], logs[1], cwd=study.root) as watch,
+    ):
+        wait_for(f"http://127.0.0.1:{port}", ui, logs[0], 60)
+        assert watch.poll() is None, logs[1].read_text()
+        assert f"MLflow on http://127.0.0.1:{port}" in logs[0].read_text()
+        wait_until(lambda: runs(client(study.root)))
+        assert [run.data.tags["cell"] for run in runs(client(study.root))] == ["cbam-0"]
+
+
+def test_a_port_that_is_taken(tree: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"--port {port}: Address already in use on 127.0.0.1; stop what runs"):
+            serve(tree(**FEW).root, port)
+
+
+def test_a_server_has_pages_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://lab:5000")
+    with pytest.raises(UserError, match=r"pages of its own: open http://lab:5000$"):
+        serve(tmp_path, free_port())
+
+
+def test_an_address_with_a_password_is_on_no_command_line(tree: Make) -> None:
+    study, environment = tree(**FEW), {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{study.root}/other.db"
+    command = [sys.executable, "-m", "pipeline", "ui", "--port", str(free_port())]
+    with subprocess.Popen(command, cwd=study.root, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        shown = Path(f"/proc/{process.pid}/cmdline")
+        wait_until(lambda: b"mlflow" in shown.read_bytes())
+        line = shown.read_bytes()
+        process.kill()
+    assert b"other.db" not in line
+    assert (study.root / "other.db").exists()
