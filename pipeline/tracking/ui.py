@@ -32,8 +32,8 @@ def serve(root: Path, port: int) -> None:
                 f"--port {port}: {error.strerror} on {HOST}; stop what runs there or name another"
             ) from None
     with one_writer(root):
-        open_store(root, address, study.load(root / "params.yaml").study)
+        store = open_store(root, address, study.load(root / "params.yaml").study)
     os.environ["MLFLOW_BACKEND_STORE_URI"] = address  # not on the command line, where all see its password
     command = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(port)]
-    print(f"MLflow on http://{HOST}:{port}; Ctrl-C stops it", flush=True)
+    print(f"the study: http://{HOST}:{port}/#/experiments/{store.experiment_id}/runs; Ctrl-C stops MLflow", flush=True)
     os.execv(sys.executable, command)

@@ -37,7 +37,9 @@ def test_it_may_be_started_with_a_watch_before_there_is_a_store(tree: Make, monk
     ):
         wait_for(f"http://127.0.0.1:{port}", ui, logs[0], 60)
         assert watch.poll() is None, logs[1].read_text()
-        assert f"MLflow on http://127.0.0.1:{port}" in logs[0].read_text()
+        experiment = client(study.root).get_experiment_by_name("demo")
+        assert experiment is not None
+        assert f"http://127.0.0.1:{port}/#/experiments/{experiment.experiment_id}/runs" in logs[0].read_text()
         wait_until(lambda: runs(client(study.root)))
         assert [run.data.tags["cell"] for run in runs(client(study.root))] == ["cbam-0"]
 
