@@ -120,6 +120,21 @@ def cell_of(log: Path) -> str:
     return (log.parent / "cell.json").read_text()
 
 
+def test_a_store_that_is_not_there_costs_no_report(study: Project) -> None:
+    report = study.root / "reports/ablation.md"
+    study.params(study="renamed")
+    result = study.run("env", "MLFLOW_TRACKING_URI=http://127.0.0.1:9", "dvc", "repro", check=False)
+    assert result.returncode != 0
+    assert "error: MLflow store http://127.0.0.1:9: no server answers there" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert report.read_text().startswith("# Ablation report: renamed\n")
+    repaired = study.dvc("repro").stdout
+    assert "Running stage 'track'" in repaired
+    assert "Running stage 'report'" not in repaired
+    study.params()
+    study.dvc("repro")
+
+
 @pytest.mark.parametrize("truncate", [False, True], ids=["killed", "killed and its newest checkpoint truncated"])
 def test_a_killed_cell_goes_on_and_ends_as_if_nothing_had_happened(study: Project, truncate: bool) -> None:
     study.dvc("repro", "--single-item", "plan")
