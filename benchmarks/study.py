@@ -109,8 +109,12 @@ def timed(project: Path, *command: str) -> float:
         began = time.perf_counter()
         result = subprocess.run(command, cwd=project, env=environment(project), stdout=log, stderr=log, check=False)
     if result.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{(project / 'bench.log').read_text()[-3000:]}")
+        raise failed(" ".join(command), project / "bench.log")
     return time.perf_counter() - began
+
+
+def failed(what: str, log: Path) -> SystemExit:
+    return SystemExit(f"{what} failed:\n{log.read_text()[-3000:]}")
 
 
 def environment(project: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What watching costs a training: `python -m benchmarks.tracking`; half an hour, on a machine that does nothing else.
+"""What watching costs a training: `python -m benchmarks.tracking`; 25 minutes, on a machine that does nothing else.
 
 The demo's baseline trains, dispatched in a clone with as many seeds as there are cores, beside `track --watch`, which
 is let run and held (SIGSTOP) by turns. Then the same cells train again with the turns exchanged. Two things are set
@@ -36,14 +36,12 @@ from pathlib import Path
 import psutil
 from scipy.stats import t as student
 
-from benchmarks.study import PIPELINE, environment, planned
+from benchmarks.study import PIPELINE, environment, failed, planned
 from pipeline.machine import cores
 
 TURN = 20.0  # seconds: four of the watcher's looks
-PAIRS, EPOCHS = 3, 20
-LOG_INTERVAL = 5  # iterations; the demo's is 10: short rows fill a turn better, and watching has twice as much to send
-TRAIN = {"epochs": EPOCHS, "log_interval": LOG_INTERVAL}
-NICE = 10  # where the watcher steps back to, once it is started
+PAIRS = 3
+TRAIN = {"epochs": 20, "log_interval": 5}  # the demo's is 10: short rows fill a turn better, and there is more to send
 
 
 @dataclass
@@ -64,11 +62,11 @@ class Training:
 
 
 def main() -> None:
-    print(f"{cores()} cores, as many cells of the demo's baseline, {EPOCHS} epochs, turns of {TURN:.0f} s", flush=True)
+    print(f"{cores()} cores, as many cells of the demo's baseline, {TRAIN}, turns of {TURN:.0f} s", flush=True)
     with tempfile.TemporaryDirectory() as name:
         project = planned(Path(name) / "study", ("baseline",), list(range(cores())), **TRAIN)
         with watching(project) as watcher:
-            print(f"watch loaded and stepped back after {sum(watcher.cpu_times()[:2]):.1f} s of one core", flush=True)
+            print(f"watch loaded and stepped back after {cpu_seconds(watcher):.1f} s of one core", flush=True)
             print(f"first curve shown {first_curve(project):.1f} s after its first row", flush=True)
             work, waiting, trainings = [], [], []
             for number in range(PAIRS):
@@ -124,19 +122,19 @@ def train(project: Path, watcher: psutil.Process, watched: bool) -> Training:
     """All cells from the start to the end, the watcher running in the first turn (or held), then by turns."""
     shutil.rmtree(project / "scratch", ignore_errors=True)
     training = Training()
-    with dispatched(project) as process:
+    with running(project, "bench.log", "dispatch") as process:
         while process.poll() is None:
-            began, used, ran = time.time(), sum(watcher.cpu_times()[:2]), schedule(process.pid)
+            began, used, ran = time.time(), cpu_seconds(watcher), schedule(process.pid)
             watcher.send_signal(signal.SIGCONT if watched else signal.SIGSTOP)
             while process.poll() is None and time.time() < began + TURN:
                 time.sleep(0.1)
             training.turns.append((began, time.time(), watched))
             training.waiting.append(share_waiting(ran, schedule(process.pid)))
-            training.cpu += sum(watcher.cpu_times()[:2]) - used if watched else 0.0
+            training.cpu += cpu_seconds(watcher) - used if watched else 0.0
             watched = not watched
     watcher.send_signal(signal.SIGCONT)
     if process.returncode:
-        raise SystemExit(f"dispatch failed:\n{(project / 'bench.log').read_text()[-3000:]}")
+        raise failed("dispatch", project / "bench.log")
     training.rows = rows(project)
     time.sleep(15)  # it looks once more and sees that they ended
     return training
@@ -172,7 +170,7 @@ def rows(project: Path) -> dict[tuple[str, int], tuple[float, float]]:
 
 def first_curve(project: Path) -> float:
     """Seconds from the first row of a training to its first point in the store; the training is then stopped."""
-    with dispatched(project) as process, closing(sqlite3.connect(project / "mlflow.db")) as store:
+    with running(project, "bench.log", "dispatch") as process, closing(sqlite3.connect(project / "mlflow.db")) as store:
         while process.poll() is None:
             (milliseconds,) = store.execute("SELECT min(timestamp) FROM metrics").fetchone()
             if milliseconds:
@@ -180,38 +178,35 @@ def first_curve(project: Path) -> float:
                 process.terminate()
                 return shown
             time.sleep(0.1)
-    raise SystemExit(f"no curve was shown:\n{(project / 'bench.log').read_text()[-3000:]}")
-
-
-@contextmanager
-def dispatched(project: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with (project / "bench.log").open("ab") as log:
-        command = [*PIPELINE, "dispatch"]
-        process = subprocess.Popen(command, cwd=project, env=environment(project), stdout=log, stderr=log)
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.terminate()
-            process.wait()
+    raise failed("showing a curve", project / "watch.log")
 
 
 @contextmanager
 def watching(project: Path) -> Iterator[psutil.Process]:
-    """`track --watch`, once it is started."""
-    with (project / "watch.log").open("wb") as log:
-        command = [*PIPELINE, "track", "--watch"]
-        process = subprocess.Popen(command, cwd=project, env=environment(project), stdout=log, stderr=log)
-    try:
-        while os.getpriority(os.PRIO_PROCESS, process.pid) < NICE:
+    """`track --watch`, once it is started and has stepped back."""
+    with running(project, "watch.log", "track", "--watch") as process:
+        while os.getpriority(os.PRIO_PROCESS, process.pid) <= os.getpriority(os.PRIO_PROCESS, 0):
             if process.poll() is not None:
-                raise SystemExit(f"track --watch ended:\n{(project / 'watch.log').read_text()[-3000:]}")
+                raise failed("track --watch", project / "watch.log")
             time.sleep(0.1)
         yield psutil.Process(process.pid)
-    finally:
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        process.wait()
+
+
+@contextmanager
+def running(project: Path, log: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A command of the pipeline in a clone, ended with the block."""
+    with (project / log).open("ab") as out:
+        process = subprocess.Popen([*PIPELINE, *words], cwd=project, env=environment(project), stdout=out, stderr=out)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGCONT)  # one that is held could not end
+            process.terminate()
+            process.wait()
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    return float(sum(process.cpu_times()[:2]))  # user and system
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from pipeline.tracking.errors import redact, refuse, store_errors
+from pipeline.tracking.errors import HALF_MADE, redact, refuse, store_errors
 from pipeline.tracking.store import Store
 from pipeline.tracking.views import experiment_tags
 
@@ -119,9 +119,8 @@ def _check_database(root: Path, uri: str) -> None:
             inspector = sqlalchemy.inspect(connection)
             if not inspector.has_table("alembic_version"):
                 return
-            half_made = [name for name in inspector.get_table_names() if name.startswith("_alembic_tmp_")]
-            if half_made:
-                raise refuse(shown(root, uri), f"it holds {half_made[0]}")
+            if any(name.startswith("_alembic_tmp_") for name in inspector.get_table_names()):
+                raise refuse(shown(root, uri), HALF_MADE)
             revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     finally:
         engine.dispose()

@@ -19,6 +19,7 @@ from pipeline.tracking.connect import one_writer, open_store, resolve, shown
 from pipeline.tracking.errors import TrackingError, store_errors
 from pipeline.tracking.live import LiveCurve
 from pipeline.tracking.projection import cell_identity, cell_params
+from pipeline.tracking.reconcile import Existing
 from pipeline.tracking.record import Identity, Point
 from pipeline.tracking.sources import ms
 from pipeline.tracking.store import Store
@@ -35,6 +36,10 @@ class Shown:
     run_id: str
     points: set[Identity]
     status: str = "RUNNING"
+
+    @classmethod
+    def of(cls, run: Existing) -> Shown:
+        return cls(run.run_id, set(run.points), run.status)
 
 
 @dataclass
@@ -95,7 +100,7 @@ class Watcher:
             for run in self.store.runs(LEFT_OPEN):
                 folder = self.root / "scratch" / run.tags.get("fingerprint", "-")
                 if run.digest is None and folder.exists():  # the cell may have ended since: then its run must too
-                    self._watched(folder).shown = Shown(run.run_id, set(run.points), run.status)
+                    self._watched(folder).shown = Shown.of(run)
         return self.store
 
     def round(self) -> int:
@@ -138,10 +143,11 @@ class Watcher:
         checkpoint, makes way.
         """
         for run in store.runs(f"tags.key = '{news.tags['key']}'"):
-            if run.digest is None and run.points <= curve:
-                return Shown(run.run_id, set(run.points), run.status)
-            if run.digest is None:
-                store.supersede(run, "its training went back to a checkpoint")
+            if run.digest is not None:
+                continue
+            if run.points <= curve:
+                return Shown.of(run)
+            store.supersede(run, "its training went back to a checkpoint")
         return None
 
     def _begin(self, store: Store, news: News) -> tuple[Shown, dict[str, str]]:

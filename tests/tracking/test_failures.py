@@ -81,9 +81,7 @@ def test_a_store_of_a_newer_and_of_an_older_mlflow(tree: Make) -> None:
 
 def test_a_store_that_two_programs_made_at_once(tree: Make) -> None:
     study = tree(**FEW)
-    with sqlite3.connect(
-        study.root / "mlflow.db"
-    ) as database:  # as it was found after `mlflow ui` beside a first `track`
+    with sqlite3.connect(study.root / "mlflow.db") as database:  # as a `mlflow ui` beside a first `track` left it
         database.execute("UPDATE alembic_version SET version_num = '7ac759974ad8'")
         database.execute("CREATE TABLE _alembic_tmp_tags (key TEXT)")
     fails(study, "sqlite:///mlflow.db: two programs made the store at once and left half of it: move it away")
