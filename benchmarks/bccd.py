@@ -19,8 +19,8 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from pipeline.common.files import read_json
 from pipeline.evaluation import coco_metrics
-from pipeline.files import read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 BCCD = ROOT.parent / "shared" / "data" / "bccd"

@@ -23,10 +23,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from pipeline.files import read_json
-from pipeline.machine import cores
-from pipeline.plan import ROOT
-from pipeline.progress import duration
+from pipeline.common.files import read_json
+from pipeline.common.machine import cores
+from pipeline.common.progress import duration
+from pipeline.study.code import ROOT
 
 STOCK_VARIANTS, STOCK_SEED = ("baseline", "se", "cbam", "sge"), 0
 CHOICES = ((1, 1), (2, 1), (3, 1), (4, 1), (1, 2), (2, 2))  # cells at once, threads of each

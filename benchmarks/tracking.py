@@ -37,7 +37,7 @@ import psutil
 from scipy.stats import t as student
 
 from benchmarks.study import PIPELINE, environment, failed, planned
-from pipeline.machine import cores
+from pipeline.common.machine import cores
 
 TURN = 20.0  # seconds: four of the watcher's looks
 PAIRS = 3

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline import stages
-from pipeline.cluster import EngineName
-from pipeline.study import UserError
+from pipeline.commands import stages
+from pipeline.common.errors import UserError
+from pipeline.study.cluster import EngineName
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C, and shells and make take for it
 app = typer.Typer(
@@ -41,8 +41,8 @@ def train(variant: str, seed: int) -> None:
 @app.command()
 def cell(plan: Path, seed: int) -> None:
     """Train one cell of a plan file in scratch, without DVC: what other machines run."""
-    from pipeline import cell as room
-    from pipeline.files import read_json
+    from pipeline.cells import run as room
+    from pipeline.common.files import read_json
 
     room.run(read_json(plan), seed)
 
@@ -111,7 +111,7 @@ def power(
 @app.command()
 def status() -> None:
     """Every cell of the study: done, running, interrupted, failed or to do."""
-    from pipeline import status as room
+    from pipeline.commands import status as room
 
     room.show(Path())
 
@@ -119,7 +119,7 @@ def status() -> None:
 @app.command()
 def doctor(quiet: Annotated[bool, typer.Option(help="say only what is wrong")] = False) -> None:
     """Whether this machine can run the study."""
-    from pipeline import doctor as room
+    from pipeline.commands import doctor as room
 
     raise SystemExit(room.examine(Path(), quiet))
 
@@ -131,7 +131,7 @@ def preset(
     force: Annotated[bool, typer.Option(help="replace an existing file")] = False,
 ) -> None:
     """Write the params.yaml of a ready-made study."""
-    from pipeline import presets
+    from pipeline.commands import presets
 
     presets.write(name, output, force)
 

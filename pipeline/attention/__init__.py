@@ -65,7 +65,7 @@ def no_decay(module: nn.Module) -> set[str]:
 
 
 def _find(name: str) -> Callable[..., Attention]:
-    from pipeline.study import UserError  # study itself asks this package for its names
+    from pipeline.common.errors import UserError  # study itself asks this package for its names
 
     if name not in names():
         raise UserError(f"unknown attention {name!r}; allowed: {', '.join(names())}")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 
 Forms = dict[str, dict[str, Any]]
 INITS = ("official", "identity")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 
 
 def whole(option: str, value: Any, least: int = 1) -> int:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import odd
 from pipeline.attention._ops import pooled
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 
 
 class ECA(Attention):

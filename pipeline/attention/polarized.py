@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import one_of
 from pipeline.attention._ops import as_map, pooled, wide, without_autocast
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 
 
 class PolarizedSelfAttention(Attention):

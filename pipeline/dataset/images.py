@@ -12,8 +12,8 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 from rich.progress import track
 
+from pipeline.common.errors import UserError
 from pipeline.dataset.splits import Split
-from pipeline.study import UserError
 
 ROTATED = range(5, 9)  # EXIF orientations that swap width and height; MMDetection's loader obeys them
 ORIENTATION = 0x0112

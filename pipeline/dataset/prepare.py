@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline.common.errors import UserError
 from pipeline.dataset import roadmarks
 from pipeline.dataset.card import Card, describe, equal_content, repairs
 from pipeline.dataset.divide import divide, keep_apart
@@ -17,8 +18,7 @@ from pipeline.dataset.images import hash_images
 from pipeline.dataset.read import Record, check, read_coco
 from pipeline.dataset.repair import RepairLog, choose_classes, repair
 from pipeline.dataset.splits import Split
-from pipeline.sections import Coco, Roadmarks
-from pipeline.study import UserError
+from pipeline.study.sections import Coco, Roadmarks
 
 
 def prepare(dataset: Roadmarks | Coco, out: Path) -> Card:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 
 Record = dict[str, Any]
 

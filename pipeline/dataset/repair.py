@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.common.errors import UserError
 from pipeline.dataset.read import Record
-from pipeline.study import UserError
 
 LISTED = 20  # repairs of one rule that the card lists; it counts them all
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import read_json
-from pipeline.sections import Train, Variant
-from pipeline.study import Study, UserError
+from pipeline.common.errors import UserError
+from pipeline.common.files import read_json
+from pipeline.study import Study
+from pipeline.study.sections import Train, Variant
 
 MANIFEST = Path("data/coco/manifest.json")
 NARROW = {256: 64, 1024: 256}  # pyramid and head widths of a thin detector, as a quarter

@@ -15,13 +15,9 @@ from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from pipeline.files import read_json_if_whole, write_json, write_text
-from pipeline.progress import duration
-
-
-class Diverged(RuntimeError):
-    """The loss is no longer a number; training the same cell again would end the same way."""
-
+from pipeline.common.errors import Diverged
+from pipeline.common.files import read_json_if_whole, write_json, write_text
+from pipeline.common.progress import duration
 
 HEADER = ("epoch", "step", "time", "metric", "value")
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from pipeline import attention
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 
 PREFIX = "attention_"  # begins the key of every attention's parameters
 

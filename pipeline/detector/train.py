@@ -18,11 +18,11 @@ from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from pipeline.common.errors import UserError
+from pipeline.common.files import file_sha256, write_json, write_json_gz
 from pipeline.detector import checkpoints, history, registered, weights  # noqa: F401  (registered: what plans name)
 from pipeline.detector.placement import attention_modules
 from pipeline.detector.predict import predict
-from pipeline.files import file_sha256, write_json, write_json_gz
-from pipeline.study import UserError
 
 
 def train(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) -> None:

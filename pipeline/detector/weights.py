@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from pipeline.common.errors import UserError
+from pipeline.common.files import file_sha256
 from pipeline.detector.placement import attention_modules
-from pipeline.files import file_sha256
-from pipeline.study import UserError
 
 CACHE = Path("scratch/weights")
 CLASSIFIER = ("fc.", "classifier.", "head.")  # an ImageNet checkpoint's last layer, which no detector has

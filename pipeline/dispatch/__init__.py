@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from pipeline.cell import interruptible
-from pipeline.cluster import EngineName
+from pipeline.cells.run import interruptible
+from pipeline.common.files import read_json
 from pipeline.dispatch import dispatchers
 from pipeline.dispatch.coordinator import Engine, coordinate
 from pipeline.dispatch.devices import Place, cpu_places, gpu_places, visible_gpus
 from pipeline.dispatch.display import Lines, Watch, summary
 from pipeline.dispatch.local import Local
 from pipeline.dispatch.tasks import make_plans, open_tasks
-from pipeline.files import read_json
 from pipeline.study import Study, load_cluster
+from pipeline.study.cluster import EngineName
 
 CLUSTER = Path("cluster.yaml")
 
@@ -72,7 +72,7 @@ def _engine(name: EngineName, study: Study, jobs: int | None, tasks: int) -> tup
 
 
 def _cpu(study: Study, jobs: int | None) -> Sequence[Place]:
-    from pipeline.doctor import needs
+    from pipeline.commands.doctor import needs
 
     train = study.train
     return cpu_places(train.threads * train.processes, needs(study)[0] * train.processes, jobs)
@@ -80,7 +80,7 @@ def _cpu(study: Study, jobs: int | None) -> Sequence[Place]:
 
 def _peaks(study: Study) -> list[int]:
     """Bytes of GPU memory that the finished cells of the study needed at most."""
-    from pipeline.cells import scratch, standings
+    from pipeline.cells.state import scratch, standings
 
     runs = (
         scratch(standing.fingerprint) / "run.json"

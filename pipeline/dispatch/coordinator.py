@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from pipeline.cells import Standing, standing
+from pipeline.cells.state import Standing, standing
 from pipeline.dispatch.tasks import Task
 
 ATTEMPTS = 3  # times a cell may be killed before it is given up

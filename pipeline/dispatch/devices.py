@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import psutil
 
-from pipeline.machine import cores
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
+from pipeline.common.machine import cores
 
 USABLE = 0.9  # of a GPU's memory: allocators fragment
 QUERY = ["nvidia-smi", "--query-gpu=index,memory.total", "--format=csv,noheader,nounits"]

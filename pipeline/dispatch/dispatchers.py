@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline import claims
-from pipeline.cells import SCRATCH
-from pipeline.files import read_json, write_json
+from pipeline.cells import claims
+from pipeline.cells.state import SCRATCH
+from pipeline.common.files import read_json, write_json
 
 WAIT = 20.0  # seconds that a dispatcher may need to end its cells
 

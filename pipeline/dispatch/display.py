@@ -11,10 +11,10 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from pipeline.cells import Standing
+from pipeline.cells.state import Standing
+from pipeline.common.files import read_json_if_whole
+from pipeline.common.progress import duration, left
 from pipeline.dispatch.coordinator import Progress
-from pipeline.files import read_json_if_whole
-from pipeline.progress import duration, left
 
 REFRESH = 1.0  # seconds between two states of the live table
 

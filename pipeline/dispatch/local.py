@@ -18,7 +18,7 @@ from pipeline.dispatch.devices import Place
 from pipeline.dispatch.tasks import Task
 
 GRACE = 8.0  # seconds a cell has to end by itself
-PRELOADED = ["pipeline.cell", "pipeline.detector.train"]
+PRELOADED = ["pipeline.cells.run", "pipeline.detector.train"]
 
 
 class Local:
@@ -88,12 +88,12 @@ def _work(plan: Path, seed: int, folder: Path, environment: Mapping[str, str]) -
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     threading.Thread(target=_end_with_the_coordinator, daemon=True).start()
-    from pipeline import cell
-    from pipeline.files import read_json
-    from pipeline.study import UserError
+    from pipeline.cells import run
+    from pipeline.common.errors import UserError
+    from pipeline.common.files import read_json
 
     try:
-        cell.run(read_json(plan), seed)
+        run.run(read_json(plan), seed)
     except KeyboardInterrupt:  # asked to end: to the coordinator that is as good as killed
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)

@@ -15,11 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.cells import SCRATCH, scratch, standings
-from pipeline.cluster import Cluster
+from pipeline.cells.state import SCRATCH, scratch, standings
+from pipeline.common.errors import UserError
+from pipeline.common.files import read_json, read_json_if_whole, write_json
 from pipeline.dispatch.tasks import Task
-from pipeline.files import read_json, read_json_if_whole, write_json
-from pipeline.study import Study, UserError
+from pipeline.study import Study
+from pipeline.study.cluster import Cluster
 
 JOBS = SCRATCH / "slurm"  # submitit's pickles and the jobs' output
 ARRAY = 1000  # jobs in one array at most: Slurm's own MaxArraySize is 1001 unless changed
@@ -47,13 +48,13 @@ class CellJob:
     """What a node runs: a cell, or this node's share of one that spans several."""
 
     def __call__(self, plan: Path, seed: int) -> str:
-        from pipeline import cell
+        from pipeline.cells import run
 
         try:
             content = read_json(plan)
             if int(os.environ.get("SLURM_PROCID", "0")) > 0:
                 return _join(content, seed)
-            return cell.run(content, seed)
+            return run.run(content, seed)
         except UserError as error:  # the cell's files say it too; an exception would only be pickled
             print(error, flush=True)
             return str(error)
@@ -66,8 +67,8 @@ class CellJob:
 
 
 def _join(plan: Mapping[str, Any], seed: int) -> str:
-    from pipeline.plan import MANIFEST, fingerprint
-    from pipeline.ranks import torchrun
+    from pipeline.cells.torchrun import torchrun
+    from pipeline.study.plan import MANIFEST, fingerprint
 
     identity = fingerprint(plan["digest"], read_json(MANIFEST)["digest"], seed)
     scratch(identity).mkdir(parents=True, exist_ok=True)

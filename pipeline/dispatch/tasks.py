@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.cells import Standing, scratch, standings
-from pipeline.plan import PLANS
-from pipeline.study import Cell, Study, UserError
+from pipeline.cells.state import Standing, scratch, standings
+from pipeline.common.errors import UserError
+from pipeline.study import Cell, Study
+from pipeline.study.plan import PLANS
 
 LOCKED = re.compile(r"^  train@(\S+):$", re.MULTILINE)
 

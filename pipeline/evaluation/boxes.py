@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.files import read_json
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
+from pipeline.common.files import read_json
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.common.errors import UserError
 from pipeline.evaluation import outcomes
 from pipeline.evaluation.boxes import (
     Detections,
@@ -25,7 +26,6 @@ from pipeline.evaluation.metrics import RECALLS, coco_metrics
 from pipeline.evaluation.noise import noise_floor
 from pipeline.evaluation.runs import Cell, Measured, Progress, Runs, measure, values
 from pipeline.evaluation.settings import Pairing, Settings
-from pipeline.study import UserError
 
 SIZES = ("all", "small", "medium", "large")
 

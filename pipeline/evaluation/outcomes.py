@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 
 Kind = Literal[
     "one_seed",

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.common.errors import UserError
 from pipeline.evaluation.contrasts import seed_variance
 from pipeline.evaluation.dunnett import critical_value
-from pipeline.study import UserError
 
 
 def pairing_gain(runs: Mapping[str, Mapping[int, float]], alpha: float = 0.05) -> dict[str, Any]:

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.common.errors import UserError
 from pipeline.evaluation.boxes import Floats
 from pipeline.evaluation.contrasts import Contrasts
 from pipeline.evaluation.dunnett import critical_value
 from pipeline.evaluation.settings import Pairing, Settings
-from pipeline.study import UserError
 
 SEEDS = (3, 4, 5, 6, 8, 10, 15, 20)
 IMAGE_FACTORS = (1, 2, 4, 10)

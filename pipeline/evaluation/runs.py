@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.common.machine import cores
 from pipeline.evaluation.boxes import Detections, DetectionsSource, Floats, GroundTruth, read_detections
 from pipeline.evaluation.engine import accumulate
 from pipeline.evaluation.examples import image_f1
 from pipeline.evaluation.matches import match
 from pipeline.evaluation.metrics import all_metrics, curves
 from pipeline.evaluation.resampling import Resamples, draw, metric_rows, weighted_ap
-from pipeline.machine import cores
 
 Runs = Mapping[str, Mapping[int, DetectionsSource]]
 Progress = Callable[[int, int], None]

@@ -8,9 +8,9 @@ from typing import Any
 
 from pipeline.report import records
 from pipeline.report.blocks import Alert, Cell, Column, Table
-from pipeline.report.evidence import Evidence
 from pipeline.report.text import Markdown, escape
 from pipeline.report.words import NOTHING, VERDICTS, count, interval, listing, number, signed
+from pipeline.results.read import Evidence
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.report.blocks import Figure
-from pipeline.report.evidence import Evidence
 from pipeline.report.figures.gallery import Gallery, Mark, View
 from pipeline.report.text import Markdown, escape
 from pipeline.report.words import plural, signed
+from pipeline.results.read import Evidence
 
 IOU = 0.5  # a detection that overlaps a box of its class by so much has found it
 LABEL = 16  # characters of a class name beside a box

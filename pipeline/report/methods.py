@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.report.blocks import Table
-from pipeline.report.evidence import Evidence
 from pipeline.report.records import differences
 from pipeline.report.text import Markdown, escape, prose
+from pipeline.results.read import Evidence
 
 PLACES = {
     "after_conv1": "after the first convolution of each residual block",

@@ -9,10 +9,10 @@ from typing import Any
 
 from pipeline.report import examples, plots, records, tables, verdict
 from pipeline.report.blocks import Alert, Figure, Table
-from pipeline.report.evidence import Evidence
 from pipeline.report.methods import Method, methods
 from pipeline.report.text import Markdown
 from pipeline.report.words import count, number, percent
+from pipeline.results.read import Evidence
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report.blocks import Figure
-from pipeline.report.evidence import Evidence
 from pipeline.report.figures.forest import Forest, Row
 from pipeline.report.figures.heatmap import Heatmap
 from pipeline.report.figures.panels import Line, Panels
 from pipeline.report.figures.tradeoff import Panel, Point, Tradeoff
 from pipeline.report.text import Markdown, escape
 from pipeline.report.words import NOTHING, VERDICTS, count, listing, number, percent, plural, signed
+from pipeline.results.read import Evidence
 
 COLUMNS, CELLS = 12, 320  # of a heatmap: with more, the numbers in it would be too small or the file too large
 POINTS = 40  # of a learning curve: the noise of single iterations hides its shape

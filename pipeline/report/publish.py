@@ -11,8 +11,8 @@ from typing import Any
 from pipeline.report import html, markdown
 from pipeline.report.blocks import Figure
 from pipeline.report.comparing import changes
-from pipeline.report.evidence import read
 from pipeline.report.model import build
+from pipeline.results.read import read
 
 
 def render(evaluation: Path, out: Path) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.report.blocks import Cell, Column, Table
-from pipeline.report.evidence import Evidence
 from pipeline.report.text import Markdown, code, escape
 from pipeline.report.words import NOTHING, count, duration, plural
+from pipeline.results.read import Evidence
 
 
 def settings(evidence: Evidence) -> Table:

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report.blocks import Cell, Column, Table
-from pipeline.report.evidence import Evidence
 from pipeline.report.text import Markdown
 from pipeline.report.words import (
     NOTHING,
@@ -21,6 +20,7 @@ from pipeline.report.words import (
     p_value,
     signed,
 )
+from pipeline.results.read import Evidence
 
 DESCRIPTIVE_ROWS = 2000  # GitHub shows no Markdown above 512,000 bytes; comparison.json has every row
 SECONDARY = {"AP50": "AP50", "AP75": "AP75", "AP_small": "small", "AP_medium": "medium", "AP_large": "large"}

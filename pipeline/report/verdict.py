@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from pipeline.report.blocks import Alert
-from pipeline.report.evidence import Evidence
 from pipeline.report.text import Markdown, escape
 from pipeline.report.words import count, interval, listing, number, percent, plural, signed
+from pipeline.results.read import Evidence
 
 # Outcomes in the order a reader wants them: the question's answer first.
 MEANINGS = {

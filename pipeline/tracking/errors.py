@@ -12,7 +12,7 @@ from alembic.util import CommandError
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 
 PASSWORD = re.compile(r"(://[^/@\s:]*):[^/@\s]*@")
 HALF_MADE = (

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.files import digest, file_sha256
+from pipeline.common.files import digest, file_sha256
 from pipeline.tracking.names import mlflow_name
 
 Identity = tuple[str, str, int, int]

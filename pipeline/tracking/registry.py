@@ -8,7 +8,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 from pipeline.tracking.projection import cell_identity
 from pipeline.tracking.sources import Sources
 from pipeline.tracking.store import Store

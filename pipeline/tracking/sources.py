@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import study
-from pipeline.files import read_json
+from pipeline.common.errors import UserError
+from pipeline.common.files import read_json
 from pipeline.tracking.record import Point, point
 
 REPORT = ("ablation.md", "ablation.html", "figures")
@@ -36,7 +37,7 @@ def read(root: Path) -> Sources:
     settings = study.load(root / "params.yaml")
     evaluation = root / "data/evaluation"
     if not (evaluation / "comparison.json").exists():
-        raise study.UserError(f"{evaluation / 'comparison.json'}: no such file; `dvc repro evaluate` writes it")
+        raise UserError(f"{evaluation / 'comparison.json'}: no such file; `dvc repro evaluate` writes it")
     plans = {name: root / f"data/plans/{name}.json" for name in settings.variants}
     return Sources(
         root=root,

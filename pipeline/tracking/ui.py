@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pipeline import study
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 from pipeline.tracking.connect import SERVERS, one_writer, open_store, resolve
 
 HOST = "127.0.0.1"

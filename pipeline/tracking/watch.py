@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import study
-from pipeline.claims import owner
-from pipeline.files import read_json_if_whole
+from pipeline.cells.claims import owner
+from pipeline.common.files import read_json_if_whole
 from pipeline.tracking.connect import one_writer, open_store, resolve, shown
 from pipeline.tracking.errors import TrackingError, store_errors
 from pipeline.tracking.live import LiveCurve

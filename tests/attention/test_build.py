@@ -12,7 +12,7 @@ from torch import nn
 
 from pipeline import attention
 from pipeline.attention import Attention, build, names
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 
 ARTICLE = ["bam", "cbam", "coordinate", "eca", "gam", "polarized", "se", "sge", "shuffle"]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.common.errors import UserError
 from pipeline.dataset.images import hash_images
 from pipeline.dataset.splits import Split
-from pipeline.study import UserError
 
 
 def picture(width=40, height=30, **options):

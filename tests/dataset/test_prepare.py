@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
+from pipeline.common.errors import UserError
 from pipeline.dataset import load_split, prepare
-from pipeline.sections import Coco, Roadmarks
-from pipeline.study import UserError
+from pipeline.study.sections import Coco, Roadmarks
 
 BCCD = Path(__file__).parents[3] / "shared" / "data" / "bccd"
 

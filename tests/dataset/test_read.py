@@ -5,8 +5,8 @@ import math
 
 import pytest
 
+from pipeline.common.errors import UserError
 from pipeline.dataset.read import read_coco
-from pipeline.study import UserError
 
 
 def coco():

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.common.errors import UserError
 from pipeline.dataset.repair import LISTED, RULES, RepairLog, choose_classes, clip, repair
-from pipeline.study import UserError
 
 
 def data(*annotations, image_id=1, category_id=1):

@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 
 from pipeline import dataset
 from pipeline.detector.config import resolve
-from pipeline.sections import Roadmarks
+from pipeline.study.sections import Roadmarks
 
 from . import tiny
 

@@ -10,10 +10,11 @@ import pytest
 import torch
 from mmdet.registry import MODELS
 
-from pipeline import presets
+from pipeline.commands import presets
+from pipeline.common.errors import UserError
+from pipeline.common.files import digest
 from pipeline.detector.config import resolve
-from pipeline.files import digest
-from pipeline.study import UserError, load
+from pipeline.study import load
 
 from . import tiny
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmdet.registry import MODELS
 
-from pipeline import presets
+from pipeline.commands import presets
 from pipeline.detector.config import resolve
 from pipeline.detector.placement import attention_modules
 from pipeline.detector.randomness import initialise

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from mmdet.registry import MODELS
 
+from pipeline.common.errors import UserError
 from pipeline.detector.config import resolve
-from pipeline.study import UserError
 
 from . import tiny
 

@@ -12,14 +12,16 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 from ruamel.yaml import YAML
 
-from pipeline import dataset, presets, stages
+from pipeline import dataset
+from pipeline.commands import presets, stages
+from pipeline.common.errors import UserError
+from pipeline.common.files import read_json
 from pipeline.detector.config import resolve
 from pipeline.detector.cost import attention_parameters
 from pipeline.detector.placement import attention_modules
 from pipeline.detector.train import train
-from pipeline.files import read_json
-from pipeline.plan import ROOT
-from pipeline.study import Study, UserError, load
+from pipeline.study import Study, load
+from pipeline.study.code import ROOT
 
 from . import tiny
 

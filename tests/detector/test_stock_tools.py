@@ -10,10 +10,10 @@ from pathlib import Path
 import mmdet
 import torch
 
-from pipeline import stages
+from pipeline.commands import stages
 from pipeline.detector.config import resolve
 from pipeline.detector.train import train
-from pipeline.plan import ROOT
+from pipeline.study.code import ROOT
 
 from . import tiny
 

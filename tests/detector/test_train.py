@@ -13,14 +13,15 @@ import torch
 from mmdet.apis import inference_detector, init_detector
 from mmengine.config import Config
 
-from pipeline import cell, stages
-from pipeline.cells import SCRATCH, is_done
+from pipeline.cells import run as cell
+from pipeline.cells.state import SCRATCH, is_done
+from pipeline.commands import stages
+from pipeline.common.errors import UserError
+from pipeline.common.files import file_sha256, read_json, write_json
 from pipeline.detector.checkpoints import saved
 from pipeline.detector.history import History
 from pipeline.detector.train import train, tuples
-from pipeline.files import file_sha256, read_json, write_json
-from pipeline.plan import MANIFEST, fingerprint
-from pipeline.study import UserError
+from pipeline.study.plan import MANIFEST, fingerprint
 
 from . import tiny
 from .test_weights import checkpoint

@@ -11,9 +11,9 @@ import torch
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from pipeline.common.errors import UserError
 from pipeline.detector import weights
 from pipeline.detector.config import resolve
-from pipeline.study import UserError
 
 from . import tiny
 

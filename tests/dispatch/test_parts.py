@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.cells import Standing
+from pipeline.cells.state import Standing
+from pipeline.common.errors import UserError
 from pipeline.dispatch import devices
 from pipeline.dispatch.coordinator import ATTEMPTS, Progress, settle
 from pipeline.dispatch.devices import Place, cpu_places, gpu_places, parse
 from pipeline.dispatch.display import Lines
 from pipeline.dispatch.tasks import Task
-from pipeline.study import Cell, UserError
+from pipeline.study import Cell
 
 GIB = 2**30
 TASK = Task(Cell("se", 0), "f" * 64)

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.cluster import Cluster
+from pipeline.common.errors import UserError
 from pipeline.dispatch import slurm as room
-from pipeline.study import Study, UserError
+from pipeline.study import Study
+from pipeline.study.cluster import Cluster
 from tests.conftest import TINY, Project, clone, wait_for
 
 from .cluster import slurm, why_not

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import status
-from pipeline.cells import scratch
+from pipeline.cells.state import scratch
+from pipeline.commands import status
+from pipeline.common.files import write_json
 from pipeline.dispatch import tasks
-from pipeline.files import write_json
-from pipeline.plan import MANIFEST, PLANS, Fingerprints
 from pipeline.study import load
+from pipeline.study.plan import MANIFEST, PLANS, Fingerprints
 from tests.conftest import TINY
 from tests.test_cells import finished
 

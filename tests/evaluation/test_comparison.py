@@ -7,9 +7,9 @@ from functools import cache
 
 import pytest
 
+from pipeline.common.errors import UserError
 from pipeline.evaluation import Settings, compare, evaluate
 from pipeline.evaluation.verdicts import verdict
-from pipeline.study import UserError
 
 from .data import dataset, detections
 

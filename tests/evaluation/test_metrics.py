@@ -13,11 +13,11 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from pipeline.common.errors import UserError
 from pipeline.evaluation import STANDARD, coco_metrics
 from pipeline.evaluation.boxes import read_detections, read_ground_truth
 from pipeline.evaluation.engine import accumulate
 from pipeline.evaluation.metrics import RECALLS, all_metrics, curves
-from pipeline.study import UserError
 
 from .data import dataset, detections
 

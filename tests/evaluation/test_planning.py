@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from pipeline.common.errors import UserError
 from pipeline.evaluation import Settings, plan_power
 from pipeline.evaluation.contrasts import contrasts
 from pipeline.evaluation.dunnett import critical_value
 from pipeline.evaluation.planning import PowerBasis, effect, power_basis, power_table
-from pipeline.study import UserError
 
 BASIS = {"variants": 9, "images": 500, "shared": 2e-5, "run": 8e-6, "seeds": 1.6e-5, "alpha": 0.05, "pairing": "none"}
 

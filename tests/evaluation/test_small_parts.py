@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.common.errors import UserError
 from pipeline.evaluation import article_outcome, pairing_gain
 from pipeline.evaluation.noise import noise_floor
-from pipeline.study import UserError
 
 ARTICLE = [
     {"variant": v, "metric": m, "iou": "0.50:0.95", "area": "all", "max_dets": "100", "value": x}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.report import render
-from pipeline.report.evidence import Evidence, read
+from pipeline.results.read import Evidence, read
 
 from . import studies
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.report import compare
 from pipeline.report.comparing import changes
-from pipeline.report.evidence import read
+from pipeline.results.read import read
 
 from . import studies
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from pipeline.evaluation import Settings, evaluate
-from pipeline.report.evidence import Evidence, read
 from pipeline.report.markdown import page
 from pipeline.report.model import build
 from pipeline.report.words import interval, number, signed
+from pipeline.results.read import Evidence, read
 
 from . import studies
 

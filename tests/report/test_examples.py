@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from pipeline.report.evidence import Evidence
 from pipeline.report.examples import figures, judge, overlap
+from pipeline.results.read import Evidence
 
 
 @pytest.mark.parametrize(

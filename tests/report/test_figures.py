@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from pipeline.report.blocks import Drawing
-from pipeline.report.evidence import read
 from pipeline.report.figures import canvas
 from pipeline.report.figures.forest import LOOKS, Forest, Row
 from pipeline.report.figures.gallery import Gallery, Mark, View
 from pipeline.report.figures.heatmap import Heatmap
 from pipeline.report.model import build
+from pipeline.results.read import read
 
 from . import studies
 

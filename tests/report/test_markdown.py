@@ -12,9 +12,9 @@ import pytest
 from cmarkgfm.cmark import Options
 
 from pipeline.report import render
-from pipeline.report.evidence import read
 from pipeline.report.markdown import page
 from pipeline.report.model import build
+from pipeline.results.read import read
 
 from . import studies
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from pipeline.report import plots
 from pipeline.report.blocks import Figure
-from pipeline.report.evidence import Evidence, read
 from pipeline.report.figures.forest import Forest
 from pipeline.report.figures.heatmap import Heatmap
 from pipeline.report.figures.panels import Panels
 from pipeline.report.figures.tradeoff import Tradeoff
+from pipeline.results.read import Evidence, read
 
 from . import studies
 

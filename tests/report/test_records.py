@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.report import records
-from pipeline.report.evidence import Evidence
+from pipeline.results.read import Evidence
 
 from .test_tables import column
 

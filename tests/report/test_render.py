@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.common.errors import UserError
 from pipeline.report import render
-from pipeline.report.evidence import read
 from pipeline.report.markdown import page
 from pipeline.report.model import build
-from pipeline.study import UserError
+from pipeline.results.read import read
 
 from . import studies
 

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.report import tables
 from pipeline.report.blocks import Table
-from pipeline.report.evidence import Evidence
+from pipeline.results.read import Evidence
 
 
 def column(table: Table | None, title: str) -> list[str]:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pipeline.report import verdict
-from pipeline.report.evidence import Evidence, read
 from pipeline.report.words import interval, number, signed
+from pipeline.results.read import Evidence, read
 
 from . import studies
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from pipeline.files import digest, write_json, write_text
+from pipeline.common.files import digest, write_json, write_text
 
 START = 1_760_000_000.0  # unix seconds
 MODULES = ("se", "eca", "cbam", "bam", "sge", "gam", "shuffle", "coordinate", "polarized")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 from pipeline.tracking import TrackingError, sync
 from pipeline.tracking.errors import redact
 

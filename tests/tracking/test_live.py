@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.files import write_text
+from pipeline.common.files import write_text
 from pipeline.tracking.live import LiveCurve
 
 HEADER = "epoch,step,time,metric,value\n"

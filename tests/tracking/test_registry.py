@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 from pipeline.tracking import sync
 from pipeline.tracking.registry import best_cell
 from pipeline.tracking.sources import read

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 from pipeline.tracking import serve
 from tests.conftest import ROOT
 from tests.conftest import wait_for as wait_until

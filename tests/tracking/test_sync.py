@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 from pipeline.tracking import store, sync
 
 from .contents import artifacts, client, contents, history, one, runs

@@ -9,16 +9,16 @@ moved image folder is still the same experiment.
 
 from __future__ import annotations
 
-import ast
 import importlib.metadata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import digest, read_json
-from pipeline.study import Study, UserError
+from pipeline.common.errors import UserError
+from pipeline.common.files import digest, read_json
+from pipeline.study.code import code_digests
+from pipeline.study.params import Study
 
-ROOT = Path(__file__).resolve().parent.parent
 PLANS, MANIFEST = Path("data/plans"), Path("data/coco/manifest.json")
 TRAINING = "pipeline.detector.train"  # what a cell runs
 LIBRARIES = ("torch", "onedl-mmdetection", "onedl-mmcv", "onedl-mmengine", "numpy", "opencv-python")
@@ -88,71 +88,3 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             raise UserError(f"{library} is not installed; `make setup` installs it") from None
     return found
-
-
-def code_digests(modules: Iterable[str]) -> dict[str, str]:
-    """File -> digest of its syntax tree, for `modules` and all of this project that they import."""
-    files: dict[str, str] = {}
-    queue = list(modules)
-    while queue:
-        path = _file(queue.pop())
-        name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
-        if name in files:
-            continue
-        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-        files[name] = digest(ast.unparse(_without_docstrings(tree)))
-        queue += _project_imports(tree)
-    return dict(sorted(files.items()))
-
-
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            and ast.get_docstring(node) is not None
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
-
-
-def _project_imports(tree: ast.Module) -> list[str]:
-    """Modules of this project named in imports; `from package import name` may name a module or a thing in one."""
-    found: list[str] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names if alias.name.startswith("pipeline.")]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").split(".")[0] == "pipeline":
-            for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                found.append(full if _exists(full) else str(node.module))
-    return [name for name in found if _exists(name) and name not in NOT_TRAINED]
-
-
-NOT_TRAINED = {
-    "pipeline",
-    "pipeline.study",
-    "pipeline.sections",
-    "pipeline.files",
-    "pipeline.progress",
-    "pipeline.detector.history",
-}  # words and files, no arithmetic
-
-
-def _candidates(module: str) -> list[Path]:
-    import importlib.util
-
-    spec = importlib.util.find_spec(module.rpartition(".")[0]) if "." in module else None
-    folders = [Path(p) for p in (spec.submodule_search_locations or [])] if spec else [ROOT]
-    leaf = module.rpartition(".")[2]
-    return [path for folder in folders for path in (folder / f"{leaf}.py", folder / leaf / "__init__.py")]
-
-
-def _exists(module: str) -> bool:
-    return any(path.is_file() for path in _candidates(module))
-
-
-def _file(module: str) -> Path:
-    for path in _candidates(module):
-        if path.is_file():
-            return path
-    raise UserError(f"{module}: no such module in this project")

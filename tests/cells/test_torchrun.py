@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.ranks import rendezvous
+from pipeline.cells.torchrun import rendezvous
 from tests.conftest import TINY, Project, wait_for
 from tests.dispatch.test_local import processes_of
 

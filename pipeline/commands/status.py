@@ -9,10 +9,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.cells import Standing, standings
+from pipeline.cells.state import Standing, standings
+from pipeline.common.errors import UserError
+from pipeline.common.progress import duration, left
 from pipeline.dispatch import slurm
-from pipeline.progress import duration, left
-from pipeline.study import Study, UserError, load
+from pipeline.study import Study, load
 
 MARK = {
     "done": "[green]done[/]",

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import cells
-from pipeline.claims import claim
-from pipeline.files import file_sha256, write_json
+from pipeline.cells import state as cells
+from pipeline.cells.claims import claim
+from pipeline.common.files import file_sha256, write_json
 from pipeline.study import Cell
 
 CELL, PRINT = Cell("se", 1), "f" * 64

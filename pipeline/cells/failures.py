@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline.study import UserError
+from pipeline.common.errors import Diverged, UserError
 
 Kind = Literal["memory", "disk", "diverged", "input", "exception"]
 HINTS: dict[str, str] = {
@@ -17,10 +17,6 @@ HINTS: dict[str, str] = {
 }
 FULL = 2**20  # bytes free below which a failed write is put down to the disk
 TAIL = 20  # lines of the log that a failure keeps
-
-
-class CellFailed(UserError):
-    """The cell ended without a result; its FAILED file says why."""
 
 
 def describe(error: Exception, folder: Path) -> dict[str, Any]:
@@ -37,8 +33,9 @@ def kind_of(error: Exception, folder: Path) -> Kind:
         return "memory"
     if getattr(error, "errno", None) == errno.ENOSPC or _writing_failed(error, folder):
         return "disk"
-    names: dict[str, Kind] = {"Diverged": "diverged", "UserError": "input"}
-    return names.get(type(error).__name__, "exception")
+    if isinstance(error, Diverged):
+        return "diverged"
+    return "input" if isinstance(error, UserError) else "exception"
 
 
 def _writing_failed(error: Exception, folder: Path) -> bool:

@@ -10,11 +10,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pipeline import cells, failures
-from pipeline.claims import claim
-from pipeline.failures import CellFailed
-from pipeline.files import read_json, write_json
-from pipeline.plan import MANIFEST, fingerprint
+from pipeline.cells import failures, state
+from pipeline.cells.claims import claim
+from pipeline.common.errors import CellFailed
+from pipeline.common.files import read_json, write_json
+from pipeline.study.plan import MANIFEST, fingerprint
 
 
 def run(plan: Mapping[str, Any], seed: int) -> str:
@@ -24,12 +24,12 @@ def run(plan: Mapping[str, Any], seed: int) -> str:
     comes: an interrupted cell is resumable, not failed. Termination by a scheduler counts as an interruption.
     """
     identity = fingerprint(plan["digest"], read_json(MANIFEST)["digest"], seed)
-    folder = cells.scratch(identity)
-    if cells.is_done(identity):
+    folder = state.scratch(identity)
+    if state.is_done(identity):
         return identity
     interruptible()
     with claim(folder):
-        if not cells.is_done(identity):  # whoever owned it until now may have finished it
+        if not state.is_done(identity):  # whoever owned it until now may have finished it
             _train(plan, seed, identity, folder)
     return identity
 
@@ -39,7 +39,7 @@ def _train(plan: Mapping[str, Any], seed: int, identity: str, folder: Path) -> N
     try:
         write_json(folder / "cell.json", {"variant": plan["variant"], "seed": seed, "fingerprint": identity})
         if plan["config"]["resources"]["processes"] > 1:
-            from pipeline.ranks import launch
+            from pipeline.cells.torchrun import launch
 
             launch(plan, seed, identity, folder)
         else:

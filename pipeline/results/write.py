@@ -15,10 +15,10 @@ from typing import Any
 from PIL import Image
 
 from pipeline import attention
-from pipeline import cells as standing
-from pipeline.files import digest, file_sha256, read_json, write_json, write_text
-from pipeline.plan import PLANS, Fingerprints
+from pipeline.cells import state as standing
+from pipeline.common.files import digest, file_sha256, read_json, write_json, write_text
 from pipeline.study import Cell, Study
+from pipeline.study.plan import PLANS, Fingerprints
 
 COCO = Path("data/coco")
 ARTICLE = Path("data/reference/article.csv")

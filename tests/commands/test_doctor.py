@@ -8,7 +8,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from pipeline import doctor
+from pipeline.commands import doctor
 from tests.conftest import ROOT, TINY
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
 
 SCHEMA = 1
 HISTORY = ["variant", "seed", "epoch", "step", "time", "metric", "value"]

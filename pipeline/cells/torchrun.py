@@ -17,8 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline import claims, failures
-from pipeline.files import read_json, write_json
+from pipeline.cells import claims, failures
+from pipeline.common.files import read_json, write_json
 
 GRACE = 5.0  # seconds between asking processes to end and making them
 PORT = 29400
@@ -49,7 +49,7 @@ def torchrun(processes: int, folder: Path, seed: int, fingerprint: str) -> int:
     """Start this node's share of the processes and wait for them; its exit code."""
     command = [
         sys.executable, "-m", "torch.distributed.run", *rendezvous(processes, fingerprint, os.environ),
-        "-m", "pipeline.ranks", str(folder), str(seed), fingerprint, str(os.getpid()),
+        "-m", "pipeline.cells.torchrun", str(folder), str(seed), fingerprint, str(os.getpid()),
     ]  # fmt: skip
     with (folder / "train.log").open("a", encoding="utf-8") as log:
         # A group of its own, to be ended as a whole; a scheduler's warning (SIGUSR2) is for the launcher alone.

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import cell as cells_run
-from pipeline import cells, study_record
-from pipeline.cluster import EngineName
-from pipeline.files import read_json, write_json
-from pipeline.plan import MANIFEST, PLANS, Fingerprints, make
-from pipeline.progress import duration, left, show
-from pipeline.study import Cell, Study, UserError, load
+from pipeline.cells import run as cell_run
+from pipeline.cells import state
+from pipeline.common.errors import UserError
+from pipeline.common.files import read_json, write_json
+from pipeline.common.progress import duration, left, show
+from pipeline.results import write as results
+from pipeline.study import Cell, Study, load
+from pipeline.study.cluster import EngineName
+from pipeline.study.plan import MANIFEST, PLANS, Fingerprints, make
 
 PARAMS = Path("params.yaml")
 COCO, COST, EVALUATION, REPORTS = MANIFEST.parent, Path("data/cost.json"), Path("data/evaluation"), Path("reports")
@@ -89,18 +91,18 @@ def train(variant: str, seed: int) -> None:
     plan = read_plan(variant)
     if os.environ.get(COLLECT_ONLY):
         _refuse_unfinished(Cell(variant, seed))
-    identity = cells_run.run(plan, seed)
+    identity = cell_run.run(plan, seed)
     if Fingerprints().of(variant, seed) != identity:
         raise UserError(
             f"{PLANS / variant}.json or {MANIFEST} changed while {variant} seed {seed} trained; what was trained is "
-            f"kept in {cells.scratch(identity)}, `dvc repro` trains the new plan"
+            f"kept in {state.scratch(identity)}, `dvc repro` trains the new plan"
         )
-    cells.collect(Cell(variant, seed), identity)
+    state.collect(Cell(variant, seed), identity)
 
 
 def _refuse_unfinished(cell: Cell) -> None:
     """A dispatcher has just tried: its verdict stands, and a login node of a cluster is no place to train."""
-    now = cells.standing(cell, Fingerprints().of(cell.variant, cell.seed))
+    now = state.standing(cell, Fingerprints().of(cell.variant, cell.seed))
     if now.state != "done":
         raise UserError(f"{cell}: {now.state}, {now.detail}" if now.detail else f"{cell}: {now.state}")
 
@@ -130,7 +132,7 @@ def read_plan(variant: str) -> Mapping[str, Any]:
 
 def progress_line(study: Study, cell: Cell) -> str:
     """`cbam seed 1: cell 8 of 33, 7 done, 26 to go, about 25m left`, the time from the cells done."""
-    standings = list(cells.standings(study))
+    standings = list(state.standings(study))
     done = [standing.seconds for standing in standings if standing.state == "done" and standing.seconds is not None]
     to_go = len(standings) - len(done)
     number = next(i for i, standing in enumerate(standings, 1) if standing.cell == cell)
@@ -154,13 +156,13 @@ def evaluate() -> None:
     study = load(PARAMS)
     manifest = read_json(MANIFEST)
     split = manifest["report_split"]
-    record = study_record.cells(study)
+    record = results.cells(study)
     runs: dict[str, dict[int, Path]] = {name: {} for name in study.variants}
     for entry in record:
         if entry["state"] == "done":
-            folder = cells.collected(Cell(entry["variant"], entry["seed"]))
+            folder = state.collected(Cell(entry["variant"], entry["seed"]))
             runs[entry["variant"]][entry["seed"]] = folder / "predictions.json.gz"
-    again = study_record.repeats(study)
+    again = results.repeats(study)
     repeats = {seed: path for name in again for seed, path in runs.pop(name).items()}
     result = evaluation.evaluate(
         COCO / manifest["splits"][split]["annotations"],
@@ -171,14 +173,14 @@ def evaluate() -> None:
             **study.evaluation.model_dump(include={"resamples", "seed", "equivalence", "alpha", "pairing"})
         ),
         split=split,
-        contracts={name: study_record.contract(read_plan(name)) for name in runs},
+        contracts={name: results.contract(read_plan(name)) for name in runs},
         chosen_on_split=False,  # the last epoch's checkpoint is the one reported, always
         repeats=repeats,
         progress=lambda done, total: show("resampling", done, total),
     )
     part = EVALUATION.with_name(".evaluation.part")
     shutil.rmtree(part, ignore_errors=True)
-    study_record.write(part, study, record, result, manifest)
+    results.write(part, study, record, result, manifest)
     shutil.rmtree(EVALUATION, ignore_errors=True)
     part.replace(EVALUATION)
     for refusal in result.comparison.refusals:

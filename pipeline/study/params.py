@@ -15,14 +15,11 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from pipeline.cluster import Cluster
-from pipeline.sections import Coco, Detector, Evaluation, Roadmarks, Section, Tracking, Train, Variant
+from pipeline.common.errors import UserError
+from pipeline.study.cluster import Cluster
+from pipeline.study.sections import Coco, Detector, Evaluation, Roadmarks, Section, Tracking, Train, Variant
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")  # a DVC key, a file name and an MLflow name at once
-
-
-class UserError(ValueError):
-    """A mistake in the user's input: its message is all that the user is shown."""
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from pathlib import Path
 
 import psutil
 
-from pipeline.files import write_json
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
+from pipeline.common.files import write_json
 
 NAME = re.compile(r"claim\.(\d+)")
 BEAT, SILENCE = 10.0, 120.0  # seconds between touches; seconds without one after which another host's owner is gone

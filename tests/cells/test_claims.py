@@ -17,13 +17,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline import claims
-from pipeline.claims import Claimed, Owner, claim, owner
+from pipeline.cells import claims
+from pipeline.cells.claims import Claimed, Owner, claim, owner
 
 TAKE = """
 import sys, time
 from pathlib import Path
-from pipeline.claims import Claimed, claim
+from pipeline.cells.claims import Claimed, claim
 folder, start = Path(sys.argv[1]), float(sys.argv[2])
 time.sleep(max(0, start - time.time()))
 try:
@@ -124,7 +124,7 @@ def test_of_many_at_once_one_wins(tmp_path: Path, dead: bool) -> None:
         write(tmp_path, dead_pid(), number=3)
     start = time.time() + 3
     processes = [
-        subprocess.Popen([sys.executable, "-c", TAKE, str(tmp_path), str(start)], cwd=Path(__file__).parent.parent)
+        subprocess.Popen([sys.executable, "-c", TAKE, str(tmp_path), str(start)], cwd=Path(__file__).parents[2])
         for _ in range(8)
     ]
     for process in processes:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipeline.claims import owner
-from pipeline.files import file_sha256, read_json, read_json_if_whole, write_json
-from pipeline.plan import Fingerprints
+from pipeline.cells.claims import owner
+from pipeline.common.files import file_sha256, read_json, read_json_if_whole, write_json
 from pipeline.study import Cell, Study
+from pipeline.study.plan import Fingerprints
 
 SCRATCH, RUNS = Path("scratch"), Path("data/runs")
 OUTPUTS = ("predictions.json.gz", "history.csv", "checkpoint.pth", "run.json")

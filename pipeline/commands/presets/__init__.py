@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.files import write_text
-from pipeline.study import UserError
+from pipeline.common.errors import UserError
+from pipeline.common.files import write_text
 
 FOLDER = Path(__file__).parent
 

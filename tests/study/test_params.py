@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import presets
-from pipeline.sections import Insertion
-from pipeline.study import Cell, UserError, load
+from pipeline.commands import presets
+from pipeline.common.errors import UserError
+from pipeline.study import Cell, load
+from pipeline.study.sections import Insertion
 from tests.conftest import ROOT, TINY
 
 

@@ -14,8 +14,9 @@ from typing import Literal
 import psutil
 from rich.console import Console
 
-from pipeline.machine import cores
-from pipeline.study import Study, UserError, load
+from pipeline.common.errors import UserError
+from pipeline.common.machine import cores
+from pipeline.study import Study, load
 
 GPU_WAYS = (
     "either install the CUDA toolkit of torch's CUDA version and run `make setup` again after removing .venv, "

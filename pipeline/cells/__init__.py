@@ -1,0 +1,1 @@
+"""One cell's life on disk: run, state, claims, failures, several processes."""

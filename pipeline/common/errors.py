@@ -1,0 +1,15 @@
+"""How things end that do not go well: each end its own type, so that none is told from another by its words."""
+
+from __future__ import annotations
+
+
+class UserError(ValueError):
+    """A mistake in the user's input: its message is all that the user is shown."""
+
+
+class CellFailed(UserError):
+    """The cell ended without a result; its FAILED file says why."""
+
+
+class Diverged(RuntimeError):
+    """The loss is no longer a number; training the same cell again would end the same way."""

@@ -1,0 +1,1 @@
+"""The folder data/evaluation: one writer, one reader."""
