@@ -10,7 +10,6 @@ that touch, both times taken from the file server's clock.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -19,13 +18,12 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
 from pipeline.common.errors import UserError
-from pipeline.common.files import write_json
+from pipeline.records import Owner
 
 NAME = re.compile(r"claim\.(\d+)")
 BEAT, SILENCE = 10.0, 120.0  # seconds between touches; seconds without one after which another host's owner is gone
@@ -37,21 +35,11 @@ class Claimed(UserError):
     """The cell has a living owner."""
 
 
-@dataclass(frozen=True)
-class Owner:
-    """The process that trains a cell; `born` tells it from a later one of the same pid. `job` is a scheduler's id."""
-
-    host: str
-    pid: int
-    born: float
-    job: str | None = None
-
-    @classmethod
-    def me(cls) -> Owner:
-        return cls(socket.gethostname(), os.getpid(), psutil.Process().create_time(), job_id(os.environ))
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}" + (f" (job {self.job})" if self.job else "")
+def me() -> Owner:
+    """This process."""
+    return Owner(
+        host=socket.gethostname(), pid=os.getpid(), born=psutil.Process().create_time(), job=job_id(os.environ)
+    )
 
 
 def job_id(environ: Mapping[str, str]) -> str | None:
@@ -95,7 +83,7 @@ def _take(folder: Path) -> Path:
             raise Claimed(f"{folder}: this cell is being trained by {holder}; wait for it, or stop it first")
         mine, draft = folder / f"claim.{number + 1}", folder / f".claim.{socket.gethostname()}.{os.getpid()}"
         try:
-            write_json(draft, asdict(Owner.me()))
+            me().write(draft)
             os.link(draft, mine)  # exclusive on every file system, and never seen half-written
         except FileExistsError:  # another process was faster: look again who it is
             continue
@@ -133,9 +121,8 @@ def _number(path: Path) -> int:
 def _living(path: Path) -> Owner | None:
     """The owner that a claim names, unless it let go (an empty file) or is gone."""
     try:
-        text = path.read_text()
-        holder = Owner(**json.loads(text)) if text else None
-    except (FileNotFoundError, ValueError, TypeError):
+        holder = Owner.read(path)
+    except UserError:  # let go of, deleted meanwhile, or not from this program: nobody lives behind it
         holder = None
     if holder is None:
         return None

@@ -4,57 +4,53 @@ from __future__ import annotations
 
 import signal
 import traceback
-from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from pipeline.cells import failures, state
+from pipeline.cells import failures
 from pipeline.cells.claims import claim
 from pipeline.common.errors import CellFailed
-from pipeline.common.files import read_json, write_json
-from pipeline.study.plan import MANIFEST, fingerprint
+from pipeline.common.paths import CellPaths, Paths
+from pipeline.records import CellIdentity, Manifest, Plan
+from pipeline.study.plan import fingerprint
 
 
-def run(plan: Mapping[str, Any], seed: int) -> str:
+def run(plan: Plan, seed: int, paths: Paths) -> str:
     """Train the cell unless it is finished; returns its fingerprint.
 
     Raises Claimed where another process trains it, CellFailed after writing FAILED, and KeyboardInterrupt as it
     comes: an interrupted cell is resumable, not failed. Termination by a scheduler counts as an interruption.
     """
-    identity = fingerprint(plan["digest"], read_json(MANIFEST)["digest"], seed)
-    folder = state.scratch(identity)
-    if state.is_done(identity):
+    identity = fingerprint(plan.digest, Manifest.read(paths.manifest).digest, seed)
+    scratch = paths.cell(identity)
+    if scratch.done.exists():
         return identity
     interruptible()
-    with claim(folder):
-        if not state.is_done(identity):  # whoever owned it until now may have finished it
-            _train(plan, seed, identity, folder)
+    with claim(scratch.folder):
+        if not scratch.done.exists():  # whoever owned it until now may have finished it
+            _train(plan, seed, identity, scratch)
     return identity
 
 
-def _train(plan: Mapping[str, Any], seed: int, identity: str, folder: Path) -> None:
-    (folder / "FAILED").unlink(missing_ok=True)
+def _train(plan: Plan, seed: int, identity: str, scratch: CellPaths) -> None:
+    scratch.failed.unlink(missing_ok=True)
     try:
-        write_json(folder / "cell.json", {"variant": plan["variant"], "seed": seed, "fingerprint": identity})
-        if plan["config"]["resources"]["processes"] > 1:
+        CellIdentity(variant=plan.variant, seed=seed, fingerprint=identity).write(scratch.identity)
+        if plan.resources.processes > 1:
             from pipeline.cells.torchrun import launch
 
-            launch(plan, seed, identity, folder)
+            launch(plan, seed, identity, scratch)
         else:
             from pipeline.detector.train import train  # torch and MMDetection load here, not before
 
-            train(plan, seed, identity, folder)
+            train(plan, seed, identity, scratch)
     except Exception as error:
-        failure = failures.describe(error, folder)
+        failure = failures.describe(error, scratch)
         with suppress(OSError):  # the disk may be full: then what is raised must do
-            with (folder / "train.log").open("a", encoding="utf-8") as log:
+            with scratch.log.open("a", encoding="utf-8") as log:
                 traceback.print_exc(file=log)
-            write_json(folder / "FAILED", failure)
-        raise CellFailed(
-            f"{plan['variant']} seed {seed} failed: {failure['reason']}\n  log: {folder / 'train.log'}"
-        ) from error
+            failure.write(scratch.failed)
+        raise CellFailed(f"{plan.variant} seed {seed} failed: {failure.reason}\n  log: {scratch.log}") from error
 
 
 def interruptible() -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from pipeline.cells.claims import owner
-from pipeline.common.files import file_sha256, read_json, read_json_if_whole, write_json
-from pipeline.study import Cell, Study
+from pipeline.common.files import file_sha256, replacing
+from pipeline.common.paths import CellPaths, Paths
+from pipeline.records import Failure, Heartbeat, Run
+from pipeline.study.params import Cell, Study
 from pipeline.study.plan import Fingerprints
 
-SCRATCH, RUNS = Path("scratch"), Path("data/runs")
-OUTPUTS = ("predictions.json.gz", "history.csv", "checkpoint.pth", "run.json")
+State = Literal["done", "running", "interrupted", "failed", "to do"]
 
 
 @dataclass(frozen=True)
@@ -23,75 +23,62 @@ class Standing:
 
     cell: Cell
     fingerprint: str | None
-    state: Literal["done", "running", "interrupted", "failed", "to do"]
+    state: State
     detail: str = ""
     seconds: float | None = None
 
 
-def scratch(fingerprint: str, root: Path = Path()) -> Path:
-    return root / SCRATCH / fingerprint
-
-
-def collected(cell: Cell, root: Path = Path()) -> Path:
-    return root / RUNS / cell.variant / str(cell.seed)
-
-
-def standings(study: Study, root: Path = Path()) -> Iterator[Standing]:
+def standings(study: Study, paths: Paths) -> Iterator[Standing]:
     """Every cell of the study in its order; cheap enough for ten thousand."""
-    fingerprints = Fingerprints(root)
+    fingerprints = Fingerprints(paths)
     for cell in study.cells():
-        yield standing(cell, fingerprints.of(cell.variant, cell.seed), root)
+        yield standing(cell, fingerprints.of(cell.variant, cell.seed), paths)
 
 
-def standing(cell: Cell, fingerprint: str | None, root: Path = Path()) -> Standing:
+def standing(cell: Cell, fingerprint: str | None, paths: Paths) -> Standing:
     if fingerprint is None:
         return Standing(cell, None, "to do", "not planned yet")
-    for folder in (scratch(fingerprint, root), collected(cell, root)):
-        run = read_json_if_whole(folder / "run.json")
-        if (
-            run
-            and run["fingerprint"] == fingerprint
-            and (folder.parent.parent.name == "runs" or (folder / "DONE").exists())
-        ):
-            return Standing(cell, fingerprint, "done", f"{run['epochs']} epochs", run["seconds"])
-    folder = scratch(fingerprint, root)
-    if not folder.exists():
+    scratch = paths.cell(fingerprint)
+    run = finished(cell, fingerprint, paths)
+    if run:
+        return Standing(cell, fingerprint, "done", f"{run.epochs} epochs", run.seconds)
+    if not scratch.folder.exists():
         return Standing(cell, fingerprint, "to do")
-    holder, beat = owner(folder), read_json_if_whole(folder / "heartbeat.json")
-    at = f"epoch {beat['epoch']} of {beat['epochs']}" if beat else ""
-    if holder:
+    beat = Heartbeat.read_if_there(scratch.heartbeat)
+    at = f"epoch {beat.epoch} of {beat.epochs}" if beat else ""
+    if owner(scratch.folder):
         return Standing(cell, fingerprint, "running", at or "starting")
-    failed = read_json_if_whole(folder / "FAILED")
-    if failed:
-        return Standing(cell, fingerprint, "failed", failed["reason"])
+    failure = Failure.read_if_there(scratch.failed)
+    if failure:
+        return Standing(cell, fingerprint, "failed", failure.reason)
     return Standing(cell, fingerprint, "interrupted", at) if beat else Standing(cell, fingerprint, "to do")
 
 
-def is_done(fingerprint: str, root: Path = Path()) -> bool:
-    return (scratch(fingerprint, root) / "DONE").exists()
+def finished(cell: Cell, fingerprint: str, paths: Paths) -> Run | None:
+    """The run of a cell that is done: in scratch, marked whole, or collected (a folder appears there whole)."""
+    scratch, collected = paths.cell(fingerprint), CellPaths(paths.run(cell.variant, cell.seed))
+    for folder, whole in ((scratch, scratch.done.exists()), (collected, True)):
+        run = Run.read_if_there(folder.run) if whole else None
+        if run and run.fingerprint == fingerprint:
+            return run
+    return None
 
 
-def collect(cell: Cell, fingerprint: str, root: Path = Path()) -> Path:
+def collect(cell: Cell, fingerprint: str, paths: Paths) -> None:
     """Copy a finished cell from scratch to data/runs, whole or not at all, checked against its digests.
 
     A cell shared by two variants (one renamed, say) is collected under each name.
     """
-    source, target = scratch(fingerprint, root), collected(cell, root)
-    run = read_json(source / "run.json")
-    part = target.with_name(f".{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        for name in OUTPUTS[:-1]:
-            shutil.copyfile(source / name, part / name)
-        for name, key in (("checkpoint.pth", "checkpoint_sha256"), ("predictions.json.gz", "predictions_sha256")):
-            if file_sha256(part / name) != run[key]:
+    source = paths.cell(fingerprint)
+    run = Run.read(source.run)
+    with replacing(paths.run(cell.variant, cell.seed)) as part:
+        copy = CellPaths(part)
+        for original in source.outputs[:-1]:
+            shutil.copyfile(original, part / original.name)
+        for file, sha256 in ((copy.checkpoint, run.checkpoint_sha256), (copy.predictions, run.predictions_sha256)):
+            if file_sha256(file) != sha256:
                 raise OSError(
-                    f"{source / name} does not match the digest in its run.json; remove {source} and run again"
+                    f"{source.folder / file.name} does not match the digest in its run.json; "
+                    f"remove {source.folder} and run again"
                 )
-        write_json(part / "run.json", {**run, "variant": cell.variant})
-        shutil.rmtree(target, ignore_errors=True)
-        part.replace(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return target
+        run.model_copy(update={"variant": cell.variant}).write(copy.run)

@@ -15,43 +15,35 @@ import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from pipeline.cells import claims, failures
-from pipeline.common.files import read_json, write_json
+from pipeline.common.errors import RankFailed
+from pipeline.common.paths import CellPaths
+from pipeline.records import Failure, Plan
 
 GRACE = 5.0  # seconds between asking processes to end and making them
 PORT = 29400
 
 
-class RankFailed(RuntimeError):
-    """A process of the cell failed; `failure` is its own description."""
-
-    def __init__(self, failure: Mapping[str, Any]) -> None:
-        super().__init__(failure["reason"])
-        self.failure = failure
-
-
-def launch(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) -> None:
+def launch(plan: Plan, seed: int, fingerprint: str, cell: CellPaths) -> None:
     """Train the cell of `plan` with the processes it names. Raises RankFailed."""
-    for old in folder.glob("rank_*.json"):
+    for old in cell.ranks():
         old.unlink()
-    write_json(folder / "plan.json", plan)
-    code = torchrun(plan["config"]["resources"]["processes"], folder, seed, fingerprint)
-    if code or not (folder / "DONE").exists():
-        failed = sorted(map(read_json, folder.glob("rank_*.json")), key=lambda failure: failure["time"])
-        unknown = {"kind": "exception", "reason": f"torchrun ended with exit code {code} and no word of a process"}
-        raise RankFailed(failed[0] if failed else unknown)
-    (folder / "plan.json").unlink()
+    plan.write(cell.plan)
+    code = torchrun(plan.resources.processes, cell, seed, fingerprint)
+    if code or not cell.done.exists():
+        first = min(cell.ranks(), key=lambda path: Failure.read(path).time, default=None)
+        raise RankFailed(f"torchrun ended with exit code {code} and no word of a process", first)
+    cell.plan.unlink()
 
 
-def torchrun(processes: int, folder: Path, seed: int, fingerprint: str) -> int:
+def torchrun(processes: int, cell: CellPaths, seed: int, fingerprint: str) -> int:
     """Start this node's share of the processes and wait for them; its exit code."""
     command = [
         sys.executable, "-m", "torch.distributed.run", *rendezvous(processes, fingerprint, os.environ),
-        "-m", "pipeline.cells.torchrun", str(folder), str(seed), fingerprint, str(os.getpid()),
+        "-m", "pipeline.cells.torchrun", str(cell.folder), str(seed), fingerprint, str(os.getpid()),
     ]  # fmt: skip
-    with (folder / "train.log").open("a", encoding="utf-8") as log:
+    with cell.log.open("a", encoding="utf-8") as log:
         # A group of its own, to be ended as a whole; a scheduler's warning (SIGUSR2) is for the launcher alone.
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, preexec_fn=_heedless)
         try:
@@ -85,17 +77,16 @@ def rendezvous(processes: int, fingerprint: str, environ: Mapping[str, str]) -> 
     ]  # fmt: skip
 
 
-def main(folder: Path, seed: int, fingerprint: str, launcher: int) -> None:
+def main(cell: CellPaths, seed: int, fingerprint: str, launcher: int) -> None:
     """One process of the cell."""
     threading.Thread(target=_end_with, args=(launcher,), daemon=True).start()
     try:
         from pipeline.detector.train import train
 
-        train(read_json(folder / "plan.json"), seed, fingerprint, folder)
+        train(Plan.read(cell.plan), seed, fingerprint, cell)
     except Exception as error:
         traceback.print_exc()
-        failure = failures.describe(error, folder)
-        write_json(folder / f"rank_{os.environ['RANK']}.json", {**failure, "time": time.time()})
+        failures.describe(error, cell).write(cell.rank(os.environ["RANK"]))
         raise SystemExit(1) from None
 
 
@@ -107,4 +98,4 @@ def _end_with(launcher: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    main(CellPaths(Path(sys.argv[1])), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class UserError(ValueError):
     """A mistake in the user's input: its message is all that the user is shown."""
@@ -13,3 +15,11 @@ class CellFailed(UserError):
 
 class Diverged(RuntimeError):
     """The loss is no longer a number; training the same cell again would end the same way."""
+
+
+class RankFailed(RuntimeError):
+    """A process of a cell that has several failed; `reported` is the file in which it says why, if it could."""
+
+    def __init__(self, message: str, reported: Path | None = None) -> None:
+        super().__init__(message)
+        self.reported = reported

@@ -6,6 +6,9 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +42,23 @@ def read_json(path: Path) -> Any:
     return json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
 
 
-def read_json_if_whole(path: Path) -> Any:
-    """The content of a JSON file that another process may be about to write; None where there is none yet."""
-    try:
-        return read_json(path)
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-
-
 def write_json_gz(path: Path, value: Any) -> None:
     """Compact gzipped JSON without a timestamp, so that equal values are equal bytes."""
     write_bytes(path, gzip.compress(json.dumps(value, separators=(",", ":"), allow_nan=False).encode(), 6, mtime=0))
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """A new folder to fill; it takes the place of `folder` where the block ends well, and is gone where it does not."""
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        shutil.rmtree(folder, ignore_errors=True)
+        part.replace(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def canonical(value: Any) -> bytes:

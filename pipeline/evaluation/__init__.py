@@ -6,7 +6,7 @@ from pipeline.evaluation.evidence import Evaluation, compare, evaluate
 from pipeline.evaluation.metrics import STANDARD, coco_metrics
 from pipeline.evaluation.outcomes import Outcome
 from pipeline.evaluation.pairing import pairing_gain
-from pipeline.evaluation.planning import Plan, plan_power
+from pipeline.evaluation.planning import PowerPlan, plan_power
 from pipeline.evaluation.settings import Settings
 
 __all__ = [

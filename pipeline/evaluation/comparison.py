@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,11 +13,13 @@ from pipeline.evaluation.boxes import Floats, GroundTruth
 from pipeline.evaluation.contrasts import Contrasts, contrasts, improving_pairs, rank_distribution
 from pipeline.evaluation.descriptive import Descriptive, describe, secondary_wins
 from pipeline.evaluation.dunnett import adjusted_p, critical_value
+from pipeline.evaluation.noise import NoiseFloor
 from pipeline.evaluation.outcomes import Outcome
 from pipeline.evaluation.planning import PowerBasis, power_basis, power_table
 from pipeline.evaluation.runs import Cell, Measured, values
-from pipeline.evaluation.settings import Claim, Settings
+from pipeline.evaluation.settings import Claim, Pairing, Settings
 from pipeline.evaluation.verdicts import Verdict, sentence, verdict
+from pipeline.records.base import Record
 
 PRIMARY = "AP"
 
@@ -43,16 +45,22 @@ class VariantComparison:
     sentence: str = ""
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """m variants against one baseline, k seeds, V images; `to_dict()` is comparison.json."""
+class Comparison(Record):
+    """comparison.json: m variants against one baseline, k seeds, V images, and the settings they were compared with."""
 
+    MADE_BY: ClassVar[str] = "`dvc repro evaluate`"
+
+    primary: str
+    resamples: int
+    resample_seed: int
+    equivalence: float
+    alpha: float
+    pairing: Pairing
     baseline: str
     split: str
     seeds: tuple[int, ...]
     k: int
     images: int
-    settings: Settings
     claim: Claim
     refusals: tuple[Outcome, ...]
     seed_sd: float | None
@@ -63,13 +71,7 @@ class Comparison:
     descriptive: dict[str, Descriptive]
     power: tuple[dict[str, float], ...]
     power_basis: PowerBasis | None
-    noise_floor: dict[str, Any] | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        settings = asdict(self.settings)
-        settings["resample_seed"] = settings.pop("seed")
-        body = {key: value for key, value in asdict(self).items() if key != "settings"}
-        return {"schema": 1, "primary": PRIMARY, **settings, **body}
+    noise_floor: NoiseFloor | None
 
 
 def assemble(
@@ -82,7 +84,7 @@ def assemble(
     settings: Settings,
     split: str = "val",
     refusals: Sequence[Outcome] = (),
-    noise_floor: dict[str, Any] | None = None,
+    noise_floor: NoiseFloor | None = None,
 ) -> Comparison:
     """What the measured runs say. `refusals` are those the configs and the checkpoints give; the rest is found here."""
     points = values(measured, variants, PRIMARY)
@@ -112,12 +114,17 @@ def assemble(
     if wins and claim == "full":
         found.append(outcomes.secondary_only(wins))
     return Comparison(
+        primary=PRIMARY,
+        resamples=settings.resamples,
+        resample_seed=settings.seed,
+        equivalence=settings.equivalence,
+        alpha=settings.alpha,
+        pairing=settings.pairing,
         baseline=baseline,
         split=split,
         seeds=tuple(seeds),
         k=len(seeds),
         images=len(gt.image_ids),
-        settings=settings,
         claim=claim,
         refusals=tuple(found),
         seed_sd=contrast.seed_sd if contrast else None,

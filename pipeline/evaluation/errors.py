@@ -7,43 +7,42 @@ a second detection of a box, Bkg no box there, Miss a box not found; FP and FN m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
 import hotcoco
 import numpy as np
 
 from pipeline.evaluation.boxes import Detections, GroundTruth
 from pipeline.evaluation.engine import hotcoco_pair
+from pipeline.records.results import ErrorTypes, RunErrors
 
 TYPES = ("Cls", "Loc", "Both", "Dupe", "Bkg", "Miss", "FP", "FN")
 
 
-def tide(gt: GroundTruth, detections: Detections) -> dict[str, dict[str, float]]:
-    """{"delta_ap": type -> AP50 to gain, "counts": type -> errors} of one run, at IoU .50 and background .10."""
+def tide(gt: GroundTruth, detections: Detections) -> RunErrors:
+    """Of one run, at IoU .50 and background .10."""
     evaluator = hotcoco.COCOeval(*hotcoco_pair(gt, detections), "bbox")
     evaluator.evaluate()
     found = evaluator.tide_errors()
-    return {
-        "delta_ap": {name: float(found["delta_ap"][name]) for name in TYPES},
-        "counts": {name: int(found["counts"][name]) for name in TYPES if name in found["counts"]},
-    }
+    return RunErrors(
+        delta_ap={name: float(found["delta_ap"][name]) for name in TYPES},
+        counts={name: int(found["counts"][name]) for name in TYPES if name in found["counts"]},
+    )
 
 
-def error_types(runs: Mapping[str, Mapping[int, dict[str, dict[str, float]]]], baseline: str) -> dict[str, Any]:
+def error_types(runs: Mapping[str, Mapping[int, RunErrors]], baseline: str) -> ErrorTypes:
     """From `tide` of every run: the runs, the seed means, and their differences to the baseline."""
     means = {
-        variant: {name: float(np.mean([run["delta_ap"][name] for run in seeds.values()])) for name in TYPES}
+        variant: {name: float(np.mean([run.delta_ap[name] for run in seeds.values()])) for name in TYPES}
         for variant, seeds in runs.items()
         if seeds
     }
-    return {
-        "types": list(TYPES),
-        "baseline": baseline,
-        "runs": {variant: {str(seed): run for seed, run in seeds.items()} for variant, seeds in runs.items()},
-        "mean": means,
-        "difference": {
+    return ErrorTypes(
+        types=list(TYPES),
+        baseline=baseline,
+        runs={variant: dict(seeds) for variant, seeds in runs.items()},
+        mean=means,
+        difference={
             variant: {name: row[name] - means[baseline][name] for name in TYPES}
             for variant, row in means.items()
             if variant != baseline and baseline in means
         },
-    }
+    )

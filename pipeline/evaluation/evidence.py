@@ -15,6 +15,7 @@ from pipeline.evaluation.boxes import (
     DetectionsSource,
     GroundTruth,
     GroundTruthSource,
+    Ints,
     read_detections,
     read_ground_truth,
 )
@@ -26,20 +27,19 @@ from pipeline.evaluation.metrics import RECALLS, coco_metrics
 from pipeline.evaluation.noise import noise_floor
 from pipeline.evaluation.runs import Cell, Measured, Progress, Runs, measure, values
 from pipeline.evaluation.settings import Pairing, Settings
-
-SIZES = ("all", "small", "medium", "large")
+from pipeline.records.results import BoxCounts, BoxTable, Curves, ErrorTypes, Examples
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the evaluate stage writes; every part but `comparison` is JSON values as they are."""
+    """What the evaluate stage writes."""
 
     metrics: list[dict[str, Any]]  # {variant, seed, metric, value}
     comparison: Comparison
-    curves: dict[str, Any]
-    errors: dict[str, Any]
-    examples: list[dict[str, Any]]
-    boxes: dict[str, Any]
+    curves: Curves
+    errors: ErrorTypes
+    examples: Examples
+    boxes: BoxTable
 
 
 def compare(
@@ -76,25 +76,21 @@ def evaluate(
     settings: Settings,
     split: str = "val",
     contracts: Mapping[str, Mapping[str, Any]] | None = None,
-    chosen_on_split: bool = False,
     repeats: Mapping[int, DetectionsSource] | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Everything from saved detections. Pure: the same inputs give the same output.
 
     `contracts`: variant -> config path -> value, of all that must be equal across variants; what differs refuses the
-    comparison, and DATA_KEYS that differ raise UserError. `repeats`: the baseline trained a second time, seed ->
+    comparison. `repeats`: the baseline trained a second time, seed ->
     detections, for the noise floor. `progress` is told (runs done, all runs).
     """
     gt = _read(ground_truth, runs, baseline)
     refusals = []
     if contracts:
         differences = outcomes.config_differences(contracts, baseline)
-        outcomes.check_same_data(differences)
         if differences:
             refusals.append(outcomes.config_differs(differences))
-    if chosen_on_split:
-        refusals.append(outcomes.chosen_on_split(split))
     found = {v: {s: read_detections(d, gt, f"{v}, seed {s}") for s, d in seeds.items()} for v, seeds in runs.items()}
     measured = measure(gt, found, settings.resamples, settings.seed, progress)
     again = {s: ap for s, d in (repeats or {}).items() if (ap := coco_metrics(gt, d)[PRIMARY]) is not None}
@@ -127,34 +123,37 @@ def metric_rows(measured: Mapping[Cell, Measured]) -> list[dict[str, Any]]:
     ]
 
 
-def mean_curves(measured: Mapping[Cell, Measured]) -> dict[str, Any]:
-    """{"recall": [101], "variants": variant -> "0.50", "0.75" or "mean" -> [101] precisions, the mean over seeds}."""
+def mean_curves(measured: Mapping[Cell, Measured]) -> Curves:
+    """Precision over recall of each variant, the mean over its seeds."""
     variants: dict[str, dict[str, list[list[float]]]] = {}
     for (variant, _), run in measured.items():
         kept = variants.setdefault(variant, {})
         for iou, curve in run.curves.items():
             if curve is not None:
                 kept.setdefault(iou, []).append(curve)
-    return {
-        "recall": RECALLS.tolist(),
-        "variants": {
+    return Curves(
+        recall=RECALLS.tolist(),
+        variants={
             variant: {iou: np.mean(seeds, axis=0).tolist() for iou, seeds in kept.items()}
             for variant, kept in variants.items()
         },
-    }
+    )
 
 
-def box_table(gt: GroundTruth) -> dict[str, Any]:
+def box_table(gt: GroundTruth) -> BoxTable:
     """Boxes by size, and by class and size; crowds are left out."""
     counts = positives(gt).sum(axis=2)  # (A, K)
-    return {
-        "images": len(gt.image_ids),
-        **{size: int(n) for size, n in zip(SIZES, counts.sum(axis=1), strict=True)},
-        "classes": {
-            name: {size: int(n) for size, n in zip(SIZES, counts[:, k], strict=True)}
-            for k, name in enumerate(gt.category_names)
-        },
-    }
+    return BoxTable(
+        images=len(gt.image_ids),
+        total=_by_size(counts.sum(axis=1)),
+        classes={name: _by_size(counts[:, k]) for k, name in enumerate(gt.category_names)},
+    )
+
+
+def _by_size(counts: Ints) -> BoxCounts:
+    """(A,) -> the counts by their names."""
+    every, small, medium, large = counts.tolist()
+    return BoxCounts(all=every, small=small, medium=medium, large=large)
 
 
 def _examples(
@@ -164,13 +163,13 @@ def _examples(
     baseline: str,
     seeds: Sequence[int],
     random_seed: int,
-) -> list[dict[str, Any]]:
+) -> Examples:
     """By the first seed that the study asks for: what is shown is what was counted."""
     first = {variant: runs[seeds[0]] for variant, runs in found.items() if seeds[0] in runs}
     if baseline not in first:
-        return []
+        return Examples(examples=[])
     chosen = choose({variant: measured[variant, seeds[0]].f1 for variant in first}, baseline, random_seed)
-    return examples(gt, first, chosen)
+    return Examples(examples=examples(gt, first, chosen))
 
 
 def _read(ground_truth: GroundTruthSource, runs: Runs, baseline: str) -> GroundTruth:

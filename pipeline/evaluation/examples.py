@@ -6,16 +6,19 @@ at IoU .50 over detections that score at least .30; of an image without boxes an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from pipeline.evaluation.boxes import Detections, Floats, GroundTruth
-from pipeline.evaluation.matches import MatchTable, positives
+from pipeline.evaluation.matches import MatchTable, match, positives
+from pipeline.records.results import Example, ShownBox
 
 SCORE = 0.3
 RANDOM_IMAGES = 4
+Reason = Literal["largest gain", "largest loss", "random"]
 
 
 def image_f1(table: MatchTable, gt: GroundTruth) -> Floats:
@@ -28,60 +31,79 @@ def image_f1(table: MatchTable, gt: GroundTruth) -> Floats:
     return np.where(total > 0, 2 * right / np.maximum(total, 1), 1.0)
 
 
-def choose(f1: Mapping[str, Floats], baseline: str, seed: int) -> list[dict[str, Any]]:
-    """[{image, reason, variant, change}] with `image` a position: gain, loss, then the random ones.
+@dataclass(frozen=True)
+class Choice:
+    """`image` is a position in the ground truth; variant and change are None for one drawn at random."""
 
-    `f1` is variant -> (V,). An image is chosen once; variant and change are None for random ones.
-    """
+    image: int
+    reason: Reason
+    variant: str | None = None
+    change: float | None = None
+
+
+def choose(f1: Mapping[str, Floats], baseline: str, seed: int) -> list[Choice]:
+    """The gain, the loss, then the random ones; an image is chosen once. `f1` is variant -> (V,)."""
     others = [name for name in f1 if name != baseline]
-    chosen: list[dict[str, Any]] = []
+    chosen: list[Choice] = []
     if others:
         change = np.stack([f1[name] - f1[baseline] for name in others])  # (variants, V)
-        for reason, extreme in (("largest gain", change.argmax()), ("largest loss", change.argmin())):
+        extremes: tuple[tuple[Reason, Any], ...] = (
+            ("largest gain", change.argmax()),
+            ("largest loss", change.argmin()),
+        )
+        for reason, extreme in extremes:
             variant, image = np.unravel_index(extreme, change.shape)
             value = float(change[variant, image])
             if (value > 0) == (reason == "largest gain") and value != 0:
-                row = {"image": int(image), "reason": reason, "variant": others[variant], "change": value}
-                chosen.append(row)
-    taken = {row["image"] for row in chosen}
+                chosen.append(Choice(int(image), reason, others[variant], value))
+    taken = {choice.image for choice in chosen}
     order = np.random.default_rng(seed).permutation(len(f1[baseline])).tolist()
-    rest = [image for image in order if image not in taken][:RANDOM_IMAGES]
-    return chosen + [{"image": image, "reason": "random", "variant": None, "change": None} for image in rest]
+    return chosen + [Choice(image, "random") for image in order if image not in taken][:RANDOM_IMAGES]
 
 
-def examples(
-    gt: GroundTruth, detections: Mapping[str, Detections], chosen: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """The chosen images with their boxes, as JSON values; `detections` is one run a variant."""
+def examples(gt: GroundTruth, detections: Mapping[str, Detections], chosen: Sequence[Choice]) -> list[Example]:
+    """The chosen images with their boxes; `detections` is one run a variant."""
     rows = []
-    for row in chosen:
-        image = row["image"]
-        record = gt.images[int(gt.image_ids[image])]
-        here = np.flatnonzero(gt.image == image)
+    for choice in chosen:
+        record = gt.images[int(gt.image_ids[choice.image])]
         rows.append(
-            {
-                "image_id": int(gt.image_ids[image]),
-                **{key: record.get(key) for key in ("file_name", "width", "height")},
-                **{key: row[key] for key in ("reason", "variant", "change")},
-                "score_threshold": SCORE,
-                "ground_truth": [
-                    {"bbox": gt.boxes[i].tolist(), "category": gt.category_names[gt.category[i]]} for i in here
+            Example(
+                image_id=int(gt.image_ids[choice.image]),
+                file_name=record["file_name"],
+                width=record["width"],
+                height=record["height"],
+                reason=choice.reason,
+                variant=choice.variant,
+                change=choice.change,
+                score_threshold=SCORE,
+                ground_truth=[
+                    _box(gt, i, "crowd" if gt.crowd[i] else "truth") for i in np.flatnonzero(gt.image == choice.image)
                 ],
-                "detections": {name: _shown(gt, found, image) for name, found in detections.items()},
-            }
+                detections={name: _judged(gt, found, choice.image) for name, found in detections.items()},
+            )
         )
     return rows
 
 
-def _shown(gt: GroundTruth, found: Detections, image: int) -> list[dict[str, Any]]:
-    """Detections of one image that score enough, best first."""
-    index = np.flatnonzero((found.image == image) & (found.score >= SCORE))
-    index = index[np.argsort(-found.score[index], kind="stable")]
-    return [
-        {
-            "bbox": found.boxes[i].tolist(),
-            "category": gt.category_names[found.category[i]],
-            "score": float(found.score[i]),
-        }
-        for i in index
-    ]
+def _judged(gt: GroundTruth, found: Detections, image: int) -> list[ShownBox]:
+    """The detections of one image that score enough, best first, then the boxes that none of them found."""
+    here = found.take(np.flatnonzero((found.image == image) & (found.score >= SCORE)))
+    table = match(gt, here)
+    shown = []
+    for i in np.argsort(-table.score, kind="stable"):
+        right, counts = table.true_positive[0, 0, i], table.counted[0, 0, i]
+        shown.append(
+            ShownBox(
+                bbox=tuple(table.boxes[i].tolist()),
+                category=gt.category_names[table.category[i]],
+                outcome="found" if right else "false" if counts else "ignored",
+                score=float(table.score[i]),
+            )
+        )
+    missed = np.setdiff1d(np.flatnonzero((gt.image == image) & ~gt.crowd), table.box)
+    return shown + [_box(gt, i, "missed") for i in missed]
+
+
+def _box(gt: GroundTruth, i: Any, outcome: Literal["truth", "crowd", "missed"]) -> ShownBox:
+    bbox = tuple(gt.boxes[i].tolist())
+    return ShownBox(bbox=bbox, category=gt.category_names[gt.category[i]], outcome=outcome)

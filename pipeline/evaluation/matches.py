@@ -25,9 +25,11 @@ class MatchTable:
 
     image: Ints  # (D,)
     category: Ints  # (D,) ascending
+    boxes: Floats  # (D, 4) x, y, width, height in pixels
     score: Floats  # (D,)
     true_positive: Bools  # (A, T, D)
     counted: Bools  # (A, T, D) true or false positive; the rest is ignored
+    box: Ints  # (D,) the ground truth's box that was chosen at IoU .50 among boxes of all areas, -1 where none was
 
 
 def positives(gt: GroundTruth) -> Ints:
@@ -41,7 +43,7 @@ def positives(gt: GroundTruth) -> Ints:
 def match(gt: GroundTruth, detections: Detections) -> MatchTable:
     """Match one run. Bit-equal to pycocotools' `evalImgs` at maxDets 100."""
     found = detections.take(_best_of_each_image(gt, detections))
-    matched, ignored = _greedy(gt, found)
+    matched, ignored, box = _greedy(gt, found)
     area = found.boxes[:, 2] * found.boxes[:, 3]
     outside = (area < AREA_RANGES[:, :1]) | (area > AREA_RANGES[:, 1:])
     ignored |= ~matched & outside[:, None, :]
@@ -49,9 +51,11 @@ def match(gt: GroundTruth, detections: Detections) -> MatchTable:
     return MatchTable(
         image=found.image[order],
         category=found.category[order],
+        boxes=found.boxes[order],
         score=found.score[order],
         true_positive=(matched & ~ignored)[:, :, order],
         counted=~ignored[:, :, order],
+        box=box[order],
     )
 
 
@@ -73,8 +77,8 @@ def _rank_within(group: Ints) -> Ints:
     return np.arange(len(group)) - np.searchsorted(group, group)
 
 
-def _greedy(gt: GroundTruth, found: Detections) -> tuple[Bools, Bools]:
-    """(A, T, D) twice: matched at all, and matched with an ignored box.
+def _greedy(gt: GroundTruth, found: Detections) -> tuple[Bools, Bools, Ints]:
+    """(A, T, D) twice: matched at all, and matched with an ignored box; (D,): `MatchTable.box`.
 
     Detections of equal rank within their image and class choose at the same time: they cannot want the same box.
     """
@@ -82,6 +86,7 @@ def _greedy(gt: GroundTruth, found: Detections) -> tuple[Bools, Bools]:
     shape = (len(AREA_RANGES), len(IOU_THRESHOLDS))
     matched = np.zeros((*shape, len(found.score)), np.bool_)
     with_ignored = np.zeros_like(matched)
+    first = np.full(len(found.score), -1)
     taken = np.zeros((*shape, len(gt.area)), np.bool_)
     ignored = _ignored(gt)
     by_preference = np.lexsort((box, iou))  # higher IoU, then the later box
@@ -104,7 +109,9 @@ def _greedy(gt: GroundTruth, found: Detections) -> tuple[Bools, Bools]:
         area, threshold, which = np.nonzero(best >= 0)
         chosen = by_preference[best[area, threshold, which] % len(iou)]
         taken[area, threshold, box[chosen]] = True
-    return matched, with_ignored
+        plain = (area == 0) & (threshold == 0)
+        first[now[which[plain]]] = box[chosen[plain]]
+    return matched, with_ignored, first
 
 
 def _overlaps(gt: GroundTruth, found: Detections) -> tuple[Ints, Ints, Floats]:

@@ -6,13 +6,24 @@ On a GPU some backward passes add in any order, so equal seeds differ; on a CPU 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 
-def noise_floor(first: Mapping[int, float], second: Mapping[int, float]) -> dict[str, Any] | None:
-    """{cells, differences: seed -> AP, sd, largest, text} over the seeds that both have; None where there are none.
+@dataclass(frozen=True)
+class NoiseFloor:
+    """`differences` is seed -> AP of the second run minus the first; `sd` and `largest` are of those, in AP."""
+
+    cells: int
+    differences: dict[str, float]
+    sd: float
+    largest: float
+    text: str
+
+
+def noise_floor(first: Mapping[int, float], second: Mapping[int, float]) -> NoiseFloor | None:
+    """Over the seeds that both have; None where there are none.
 
     sd = sqrt(sum d² / 2n), the SD of one run about what its seed gives on average.
     """
@@ -27,4 +38,4 @@ def noise_floor(first: Mapping[int, float], second: Mapping[int, float]) -> dict
         if largest > 0
         else f"{twice} gave the same AP: this machine adds no noise."
     )
-    return {"cells": len(d), "differences": differences, "sd": sd, "largest": largest, "text": text}
+    return NoiseFloor(len(d), differences, sd, largest, text)

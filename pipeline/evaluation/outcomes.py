@@ -1,7 +1,7 @@
 """What a comparison refuses or warns of, as typed outcomes with one plain sentence each.
 
 The table is that of evidence.md. An outcome is data: the report prints its text, tests look at its kind and details.
-Only detections of another data set are an error (`boxes.read_detections`, `check_same_data`): no sentence beside a
+Only detections of another data set are an error (`boxes.read_detections`): no sentence beside a
 table could mend that.
 """
 
@@ -11,20 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pipeline.common.errors import UserError
-
 Kind = Literal[
     "one_seed",
     "two_seeds",
     "config_differs",
     "missing_seeds",
-    "chosen_on_split",
     "too_few_boxes",
     "secondary_only",
     "article_one_seed",
 ]
 TOO_FEW_BOXES = 30
-DATA_KEYS = ("ground_truth", "images")  # contract entries that say which data a run was evaluated on
 
 
 @dataclass(frozen=True)
@@ -86,15 +82,6 @@ def missing_seeds(missing: Mapping[str, Sequence[int]], baseline: str) -> Outcom
     )
 
 
-def chosen_on_split(split: str) -> Outcome:
-    return Outcome(
-        "chosen_on_split",
-        f"The checkpoints were chosen by their AP on {split}, the split that is reported: every AP here is too high, "
-        "by more where a run fluctuates more; the default is the last epoch.",
-        {"split": split},
-    )
-
-
 def too_few_boxes(boxes: Mapping[str, int]) -> Outcome:
     """`boxes`: metric -> number of boxes, for those below TOO_FEW_BOXES."""
     listed = ", ".join(f"{metric} ({n})" for metric, n in boxes.items())
@@ -129,15 +116,3 @@ def config_differences(
         if different:
             found[variant] = different
     return found
-
-
-def check_same_data(differences: Mapping[str, Mapping[str, tuple[Any, Any]]]) -> None:
-    """Raise UserError where runs were evaluated on other ground truth or images (DATA_KEYS of their contracts)."""
-    for variant, paths in differences.items():
-        for key in DATA_KEYS:
-            if key in paths:
-                theirs, ours = paths[key]
-                raise UserError(
-                    f"variant {variant!r}: {key} is {ours!r}, the baseline has {theirs!r}; runs on different data "
-                    "cannot be compared: train and predict all cells on one prepared data set"
-                )

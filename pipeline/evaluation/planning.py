@@ -13,9 +13,8 @@ that k: as `minimum_detectable`, an effect of this size is shown half of the tim
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -43,7 +42,7 @@ class PowerBasis:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PowerPlan:
     """`table` as in comparison.json; `cheapest` is the row that shows the wanted effect at the lowest price."""
 
     table: tuple[dict[str, float], ...]
@@ -86,25 +85,24 @@ def power_table(
 
 
 def plan_power(
-    comparison: Mapping[str, Any],
+    basis: PowerBasis | None,
     wanted: float | None = None,
     seeds: Sequence[int] = SEEDS,
     images: Sequence[int] | None = None,
     image_price: float = 0.01,
-) -> Plan:
-    """Behind `python -m pipeline power`: from comparison.json, a table and the cheapest way to show `wanted` AP.
+) -> PowerPlan:
+    """Behind `python -m pipeline power`: from a comparison's variances, a table and the cheapest way to show `wanted` AP.
 
     Prices are in trained cells: (m + 1) k of them, and `image_price` for every labelled image beyond those at hand.
     `cheapest` is None where no effect is asked for or none of up to 100 seeds shows it. Raises UserError where the
     runs at hand cannot tell: the variance between seeds takes two seeds.
     """
-    if comparison["power_basis"] is None:
+    if basis is None:
         raise UserError(
             "power: these runs do not show the variance between seeds, so nothing can be planned from them; "
             "train at least two seeds of every variant"
         )
-    basis = PowerBasis(**comparison["power_basis"])
-    return Plan(power_table(basis, seeds, images), _cheapest(basis, wanted, image_price) if wanted else None)
+    return PowerPlan(power_table(basis, seeds, images), _cheapest(basis, wanted, image_price) if wanted else None)
 
 
 def _cheapest(basis: PowerBasis, wanted: float, image_price: float) -> dict[str, float] | None:

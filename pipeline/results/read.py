@@ -1,48 +1,100 @@
-"""The folder data/evaluation, read and checked once: all that a report is built from."""
+"""The reader of data/evaluation, checked once: all that the report is built from, and MLflow's projection."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from pipeline.common.errors import UserError
+from pipeline.evaluation import Comparison, VariantComparison
+from pipeline.records import Card, Cost, Run
+from pipeline.records.results import EVALUATE, CellResult, CellResults, Curves, ErrorTypes, Example, Examples
+from pipeline.records.study import StudyFacts
 
-SCHEMA = 1
-HISTORY = ["variant", "seed", "epoch", "step", "time", "metric", "value"]
-METRICS = ["variant", "seed", "metric", "value"]
+HISTORY = ("variant", "seed", "epoch", "step", "time", "metric", "value")
+METRICS = ("variant", "seed", "metric", "value")
+
+
+@dataclass(frozen=True)
+class EvaluationPaths:
+    """The files of an evaluation folder."""
+
+    folder: Path
+
+    @property
+    def comparison(self) -> Path:
+        return self.folder / "comparison.json"
+
+    @property
+    def study(self) -> Path:
+        return self.folder / "study.json"
+
+    @property
+    def cells(self) -> Path:
+        return self.folder / "cells.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.csv"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "history.csv"
+
+    @property
+    def card(self) -> Path:
+        return self.folder / "card.json"
+
+    @property
+    def cost(self) -> Path:
+        return self.folder / "cost.json"
+
+    @property
+    def curves(self) -> Path:
+        return self.folder / "curves.json"
+
+    @property
+    def errors(self) -> Path:
+        return self.folder / "errors.json"
+
+    @property
+    def boxes(self) -> Path:
+        return self.folder / "boxes.json"
+
+    @property
+    def examples(self) -> Path:
+        return self.folder / "examples.json"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The parsed files of one evaluation; those that may be missing are empty then."""
+    """The files of one evaluation."""
 
     folder: Path
-    comparison: dict[str, Any]
-    study: dict[str, Any]
+    comparison: Comparison
+    study: StudyFacts
     metrics: pd.DataFrame  # columns METRICS; value is NaN where there is no ground truth
-    cells: list[dict[str, Any]]
+    cells: list[CellResult]
     history: pd.DataFrame  # columns HISTORY
-    card: dict[str, Any]
-    cost: dict[str, Any]
-    curves: dict[str, Any]
-    errors: dict[str, Any]
-    examples: list[dict[str, Any]]
+    card: Card
+    cost: Cost
+    curves: Curves
+    errors: ErrorTypes
+    examples: list[Example]
 
     @property
     def baseline(self) -> str:
-        return str(self.comparison["baseline"])
+        return self.comparison.baseline
 
     @property
-    def outcomes(self) -> dict[str, dict[str, Any]]:
+    def outcomes(self) -> dict[str, VariantComparison]:
         """The compared variants, baseline first, then by difference, the largest first."""
-        variants: dict[str, dict[str, Any]] = self.comparison["variants"]
+        variants = self.comparison.variants
 
         def key(name: str) -> tuple[bool, bool, float]:
-            delta = variants[name].get("delta")
+            delta = variants[name].delta
             return name != self.baseline, delta is None, -(delta or 0.0)
 
         return {name: variants[name] for name in sorted(variants, key=key)}
@@ -50,67 +102,49 @@ class Evidence:
     @property
     def names(self) -> list[str]:
         """Every variant of the study in the report's order; those without any finished run come last."""
-        compared = list(self.outcomes)
-        return compared + [name for name in self.study["variants"] if name not in self.comparison["variants"]]
+        return [*self.outcomes, *(name for name in self.study.variants if name not in self.comparison.variants)]
 
     @property
     def others(self) -> list[str]:
         return [name for name in self.names if name != self.baseline]
 
     @property
-    def seeds(self) -> list[int]:
-        return [int(seed) for seed in self.comparison["seeds"]]
-
-    @property
-    def runs(self) -> dict[tuple[str, int], dict[str, Any]]:
+    def runs(self) -> dict[tuple[str, int], Run]:
         """run.json of every finished cell."""
-        return {(cell["variant"], int(cell["seed"])): cell["run"] for cell in self.cells if cell.get("run")}
+        return {(cell.variant, cell.seed): cell.run for cell in self.cells if cell.run}
 
 
 def read(folder: Path) -> Evidence:
     """Read an evaluation folder. Raises UserError naming the file that is missing or not as expected."""
-    folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; `dvc repro evaluate` writes it")
-    comparison, study = _json(folder / "comparison.json"), _json(folder / "study.json")
-    for name, content in (("comparison.json", comparison), ("study.json", study)):
-        if content.get("schema") != SCHEMA:
-            raise UserError(f"{folder / name}: schema {content.get('schema')!r}; this report reads schema {SCHEMA}")
-    if comparison["baseline"] not in comparison["variants"]:
-        raise UserError(f"{folder / 'comparison.json'}: the baseline {comparison['baseline']!r} has no runs")
+        raise UserError(f"{folder}: no such folder; {EVALUATE} writes it")
+    files = EvaluationPaths(folder)
+    comparison = Comparison.read(files.comparison)
+    if comparison.baseline not in comparison.variants:
+        raise UserError(f"{files.comparison}: the baseline {comparison.baseline!r} has no runs")
     return Evidence(
         folder=folder,
         comparison=comparison,
-        study=study,
-        metrics=_csv(folder / "metrics.csv", METRICS),
-        cells=_json(folder / "cells.json"),
-        history=_csv(folder / "history.csv", HISTORY, optional=True),
-        card=_json(folder / "card.json", {}),
-        cost=_json(folder / "cost.json", {}),
-        curves=_json(folder / "curves.json", {}),
-        errors=_json(folder / "errors.json", {}),
-        examples=_json(folder / "examples.json", []),
+        study=StudyFacts.read(files.study),
+        metrics=_csv(files.metrics, METRICS),
+        cells=CellResults.read(files.cells).cells,
+        history=_csv(files.history, HISTORY),
+        card=Card.read(files.card),
+        cost=Cost.read(files.cost),
+        curves=Curves.read(files.curves),
+        errors=ErrorTypes.read(files.errors),
+        examples=Examples.read(files.examples).examples,
     )
 
 
-def _json(path: Path, missing: Any = None) -> Any:
+def _csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if not path.is_file():
-        if missing is None:
-            raise UserError(f"{path}: no such file; `dvc repro evaluate` writes it")
-        return missing
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: not valid JSON: {error}") from None
-
-
-def _csv(path: Path, columns: list[str], optional: bool = False) -> pd.DataFrame:
-    if not path.is_file():
-        if optional:
-            return pd.DataFrame(columns=columns)
-        raise UserError(f"{path}: no such file; `dvc repro evaluate` writes it")
+        raise UserError(f"{path}: no such file; {EVALUATE} writes it")
     # A variant may be named "nan" or "null": only an empty field is no value.
-    frame = pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}, dtype={"variant": str})
-    if list(frame.columns) != columns:
+    try:
+        frame = pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}, dtype={"variant": str})
+    except ValueError as error:
+        raise UserError(f"{path}: damaged, not a table ({error}); {EVALUATE} writes it") from None
+    if tuple(frame.columns) != columns:
         raise UserError(f"{path}: columns {', '.join(frame.columns)}; expected {', '.join(columns)}")
     return frame

@@ -11,38 +11,38 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from pipeline.common.errors import UserError
-from pipeline.common.files import digest, read_json
+from pipeline.common.files import digest
+from pipeline.common.paths import Paths
+from pipeline.records import Manifest, Plan
+from pipeline.records.plan import Weights
 from pipeline.study.code import code_digests
 from pipeline.study.params import Study
 
-PLANS, MANIFEST = Path("data/plans"), Path("data/coco/manifest.json")
 TRAINING = "pipeline.detector.train"  # what a cell runs
 LIBRARIES = ("torch", "onedl-mmdetection", "onedl-mmcv", "onedl-mmengine", "numpy", "opencv-python")
 
 
-def make(study: Study, variant: str, config: Mapping[str, Any], weights: Mapping[str, str] | None) -> dict[str, Any]:
-    """The plan of a variant as JSON. `config` is its resolved config, `weights` {source, sha256} or None."""
+def make(study: Study, variant: str, config: dict[str, JsonValue], weights: Weights | None) -> Plan:
+    """The plan of a variant, from its resolved config."""
     names = {insertion.name for insertion in study.variants[variant].attention}
-    plan = {
-        "schema": 1,
-        "variant": variant,
-        "repeat": study.variants[variant].repeat,
-        "config": config,
-        "weights": weights,
-        "code": code_digests([TRAINING, *(f"pipeline.attention.{name}" for name in sorted(names))]),
-        "versions": versions(),
-    }
-    return {**plan, "digest": digest(_what_counts(plan))}
-
-
-def _what_counts(plan: Mapping[str, Any]) -> dict[str, Any]:
-    counts = {key: plan[key] for key in ("repeat", "config", "code", "versions")}
-    counts["weights"] = plan["weights"] and plan["weights"]["sha256"]
-    return {key: _without_places(value) for key, value in counts.items()}
+    repeat = study.variants[variant].repeat
+    code = code_digests([TRAINING, *(f"pipeline.attention.{name}" for name in sorted(names))])
+    counts = {"repeat": repeat, "config": config, "code": code, "versions": versions()}
+    content = {key: _without_places(value) for key, value in counts.items()}
+    return Plan(
+        variant=variant,
+        repeat=repeat,
+        config=config,
+        weights=weights,
+        code=code,
+        versions=versions(),
+        digest=digest({**content, "weights": weights and weights.sha256}),
+    )
 
 
 def _without_places(value: Any) -> Any:
@@ -64,17 +64,17 @@ def fingerprint(plan_digest: str, manifest_digest: str, seed: int) -> str:
 class Fingerprints:
     """Fingerprints of a study's cells from the plans and the manifest on disk, each file read once."""
 
-    def __init__(self, root: Path = Path()) -> None:
-        self.root = root
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
         self._plans: dict[str, str | None] = {}
-        manifest = root / MANIFEST
-        self._manifest: str | None = read_json(manifest)["digest"] if manifest.exists() else None
+        manifest = Manifest.read_if_there(paths.manifest)
+        self._manifest = manifest.digest if manifest else None
 
     def of(self, variant: str, seed: int) -> str | None:
         """None where the data set or the plan is not there yet."""
         if variant not in self._plans:
-            path = self.root / PLANS / f"{variant}.json"
-            self._plans[variant] = read_json(path)["digest"] if path.exists() else None
+            found = Plan.read_if_there(self.paths.plan(variant))
+            self._plans[variant] = found.digest if found else None
         plan = self._plans[variant]
         return fingerprint(plan, self._manifest, seed) if plan and self._manifest else None
 

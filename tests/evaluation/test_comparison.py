@@ -159,12 +159,6 @@ def test_detections_of_other_images_are_an_error():
         evaluated(given)
 
 
-def test_a_checkpoint_chosen_on_the_split_is_told():
-    found = evaluated(runs(), chosen_on_split=True, split="val")
-    assert "chosen_on_split" in kinds(found)
-    assert found.claim == "full"
-    assert "chosen_on_split" not in kinds(evaluated(runs()))
-
 
 def test_a_missing_seed_is_listed_and_its_variant_not_compared():
     given = runs()

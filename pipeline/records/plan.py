@@ -1,0 +1,45 @@
+"""data/plans/<variant>.json: all that determines a cell but its seed and the data."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import JsonValue
+
+from pipeline.records.base import Part, Record
+
+
+class Weights(Part):
+    """Where pretrained weights come from, and the digest of their content."""
+
+    source: str
+    sha256: str
+
+
+class Plan(Record):
+    """`config` is the resolved MMEngine config; `code` maps files to the digests of their syntax trees.
+
+    `digest` is over all of it but names and places on disk.
+    """
+
+    MADE_BY: ClassVar[str] = "`dvc repro plan`"
+
+    variant: str
+    repeat: int
+    config: dict[str, JsonValue]
+    weights: Weights | None
+    code: dict[str, str]
+    versions: dict[str, str]
+    digest: str
+
+    @property
+    def resources(self) -> Resources:
+        return Resources.model_validate(self.config["resources"])
+
+
+class Resources(Part):
+    """What one cell runs on: its part of the config, since all three change the numbers."""
+
+    device: str
+    threads: int
+    processes: int

@@ -1,0 +1,135 @@
+"""study.json: settings, variants in words, provenance."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue, ValidationError
+
+from pipeline import attention
+from pipeline.common.errors import UserError
+from pipeline.common.files import digest, file_sha256
+from pipeline.common.nested import flatten
+from pipeline.common.paths import Paths
+from pipeline.evaluation import article_outcome
+from pipeline.records import Manifest, Plan, Run
+from pipeline.records.results import CellResults
+from pipeline.records.study import Article, ArticleRow, Git, ModuleFacts, StudyFacts, VariantFacts
+from pipeline.study.params import Study
+from pipeline.study.sections import Insertion
+
+ARTICLE_CLASSES = {"red_tl", "arr_s", "arr_l", "no_driving_mark_allsort", "no_parking_mark"}
+
+
+def describe(
+    study: Study, plans: Mapping[str, Plan], results: CellResults, manifest: Manifest, paths: Paths
+) -> StudyFacts:
+    """`plans` of every variant, baseline included."""
+    baseline = plans[study.evaluation.baseline]
+    params = study.model_dump(mode="json", by_alias=True)
+    runs = [cell.run for cell in results.cells if cell.run]
+    optimizer: Any = baseline.config["optim_wrapper"]
+    return StudyFacts(
+        study=study.study,
+        params=params,
+        params_sha256=digest(params),
+        classes=manifest.classes,
+        split=manifest.report_split,
+        variants={name: _variant(study, name, plan, baseline, runs) for name, plan in plans.items()},
+        shared={
+            **study.detector.model_dump(mode="json", exclude={"overrides", "parameter_budget"}),
+            **study.train.model_dump(mode="json"),
+            "learning_rate_used": optimizer["optimizer"]["lr"],
+        },
+        git=_git(paths.root),
+        dvc_lock_sha256=file_sha256(paths.lock) if paths.lock.exists() else None,
+        versions=baseline.versions,
+        command="dvc repro",
+        demo=study.dataset.source == "roadmarks",
+        article=_article(manifest.classes, paths.article),
+        wall_clock_seconds=max(run.finished for run in runs) - min(run.started for run in runs) if runs else None,
+        device_hours=sum((run.seconds + run.predict_seconds) * run.world_size for run in runs) / 3600,
+    )
+
+
+def contract(plan: Plan) -> dict[str, Any]:
+    """What must be equal in all variants for a comparison to mean anything: all but the model itself."""
+    rest = {key: value for key, value in plan.config.items() if key != "model"}
+    return flatten({**rest, "weights": plan.weights and plan.weights.sha256, "versions": plan.versions})
+
+
+def differences(baseline: Plan, other: Plan) -> dict[str, tuple[JsonValue, JsonValue]]:
+    """Config paths at which two plans differ: {path: (baseline's value, the other's)}."""
+    a, b = flatten(baseline.config), flatten(other.config)
+    return {path: (a.get(path), b.get(path)) for path in sorted(a.keys() | b.keys()) if a.get(path) != b.get(path)}
+
+
+def _variant(study: Study, name: str, plan: Plan, baseline: Plan, runs: Sequence[Run]) -> VariantFacts:
+    variant = study.variants[name]
+    modules = [module(insertion) for insertion in variant.attention]
+    return VariantFacts(
+        title=" + ".join(f"{found.name} at {found.place}" for found in modules) or "no attention",
+        attention=modules,
+        overrides=variant.overrides,
+        repeat=variant.repeat,
+        config_differences=differences(baseline, plan),
+        weights=next((run.weights for run in runs if run.variant == name), None),
+    )
+
+
+def module(insertion: Insertion) -> ModuleFacts:
+    """An attention in words, from what its file says of itself: read without importing torch.
+
+    The first line of its docstring is `NAME: paper. link`, the next paragraphs are the formula in words, and one that
+    begins with `Differences:` says what differs from the paper and the article.
+    """
+    files = [Path(folder) / f"{insertion.name}.py" for folder in attention.__path__]
+    source = next(file for file in files if file.exists())
+    text = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or insertion.name
+    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text)]
+    link = re.search(r"https?://[^\s,)]+", paragraphs[0])
+    differs = [part.removeprefix("Differences:").strip() for part in paragraphs if part.startswith("Differences:")]
+    return ModuleFacts(
+        **insertion.model_dump(mode="json"),
+        form=insertion.options.get("form", "paper"),
+        init=insertion.options.get("init", "official"),
+        paper=paragraphs[0].partition("http")[0].strip() if link else paragraphs[0],
+        link=link[0].rstrip(".") if link else "",
+        formula=" ".join(part for part in paragraphs[1:] if not part.startswith("Differences:")),
+        differs=" ".join(differs),
+    )
+
+
+def _git(root: Path) -> Git:
+    try:
+        revision = _ask_git(root, "rev-parse", "HEAD")
+        # dvc.lock changes with every stage and the reports are made after this
+        changed = _ask_git(
+            root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock", f":!{Paths().reports}"
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return Git(revision=None, dirty=None)
+    return Git(revision=revision, dirty=bool(changed))
+
+
+def _ask_git(root: Path, *words: str) -> str:
+    result = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True)
+    return result.stdout.strip()
+
+
+def _article(classes: Sequence[str], path: Path) -> Article | None:
+    """The article's published numbers, where the classes are the article's."""
+    if not set(classes) >= ARTICLE_CLASSES:
+        return None
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [ArticleRow.model_validate(row) for row in csv.DictReader(file)]
+    except ValidationError as error:
+        raise UserError(f"{path}: {error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from None
+    return Article(rows=rows, sentence=article_outcome([row.model_dump() for row in rows]).text)
