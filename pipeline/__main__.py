@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import importlib
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from types import ModuleType
+from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline.commands import stages
 from pipeline.common.errors import UserError
+from pipeline.common.paths import PROJECT, Paths
 from pipeline.study.cluster import EngineName
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C, and shells and make take for it
@@ -18,33 +21,55 @@ app = typer.Typer(
     help="Ablation studies of attention modules, from params.yaml to a report.",
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
 )  # fmt: skip
+START = Path.cwd()
+HERE = Paths()  # relative: a command stands in the study's root, where `at` has put it
+
+
+def command(name: str) -> ModuleType:
+    """A file of pipeline/commands, loaded when it is called: most commands need neither torch nor MLflow."""
+    return importlib.import_module(f"pipeline.commands.{name}")
+
+
+def given(path: Path) -> Path:
+    """A path as the user named it, from where the command was called."""
+    return path if Path.cwd() == START else START / path
+
+
+@app.callback()
+def at(
+    root: Annotated[
+        Path | None, typer.Option(help="the study's folder, with params.yaml; by default the nearest one upwards")
+    ] = None,
+) -> None:
+    """Go to the study's root: MMEngine and DVC take paths relative to it."""
+    found = root or next((folder for folder in (START, *START.parents) if Paths(folder).params.exists()), START)
+    if not found.is_dir():
+        raise UserError(f"--root {found}: no such folder")
+    os.chdir(found)
 
 
 @app.command()
 def prepare() -> None:
     """Valid COCO out of whatever came in, and a card that says what was repaired."""
-    stages.prepare()
+    command("stages").prepare(HERE)
 
 
 @app.command()
 def plan() -> None:
     """The resolved config of each variant, with digests of the code that trains it."""
-    stages.plan()
+    command("stages").plan(HERE)
 
 
 @app.command()
 def train(variant: str, seed: int) -> None:
     """Train one cell (or go on with it, or take it from scratch) and collect it."""
-    stages.train(variant, seed)
+    command("train").train(HERE, variant, seed)
 
 
 @app.command()
 def cell(plan: Path, seed: int) -> None:
     """Train one cell of a plan file in scratch, without DVC: what other machines run."""
-    from pipeline.cells import run as room
-    from pipeline.common.files import read_json
-
-    room.run(read_json(plan), seed)
+    command("train").train_plan(HERE, given(plan), seed)
 
 
 @app.command()
@@ -57,21 +82,21 @@ def dispatch(
 ) -> None:
     """Train all cells that are not finished, many at once; `dvc repro` then collects them in seconds."""
     if cancel:
-        stages.cancel()
-    elif stages.dispatch(engine, jobs, device, watch):
+        command("dispatch").cancel(HERE)
+    elif command("dispatch").dispatch(HERE, engine, jobs, device, watch):
         raise SystemExit(1)
 
 
 @app.command()
 def cost() -> None:
     """Parameters, multiply-adds and latency of every variant, side by side."""
-    stages.cost()
+    command("stages").cost(HERE)
 
 
 @app.command()
 def evaluate() -> None:
     """All metrics and the comparison, from the predictions of the cells that are done."""
-    stages.evaluate()
+    command("stages").evaluate(HERE)
 
 
 @app.command()
@@ -79,7 +104,7 @@ def report(
     compare: Annotated[Path | None, typer.Option(help="another study's data/evaluation, set beside this one")] = None,
 ) -> None:
     """The report as markdown and as one html page, from data/evaluation alone."""
-    stages.report(compare)
+    command("stages").report(HERE, compare and given(compare))
 
 
 @app.command()
@@ -89,15 +114,15 @@ def track(
 ) -> None:
     """Bring the MLflow store in line with the files, or show cells while they train."""
     if watch:
-        stages.watch(interval)
+        command("pages").watch(HERE, interval)
     else:
-        stages.track()
+        command("stages").track(HERE)
 
 
 @app.command()
 def ui(port: Annotated[int, typer.Option(help="where to listen on 127.0.0.1", min=1, max=65535)] = 5000) -> None:
     """MLflow's pages over this study, on this machine alone."""
-    stages.ui(port)
+    command("pages").ui(HERE, port)
 
 
 @app.command()
@@ -105,48 +130,48 @@ def power(
     wanted: Annotated[float | None, typer.Option(help="an AP difference to plan for, e.g. 0.01")] = None,
 ) -> None:
     """From the runs at hand: which differences k seeds and V images would show."""
-    stages.power(wanted)
+    command("power").power(HERE, wanted)
 
 
 @app.command()
 def status() -> None:
     """Every cell of the study: done, running, interrupted, failed or to do."""
-    from pipeline.commands import status as room
-
-    room.show(Path())
+    command("status").show(HERE)
 
 
 @app.command()
 def doctor(quiet: Annotated[bool, typer.Option(help="say only what is wrong")] = False) -> None:
     """Whether this machine can run the study."""
-    from pipeline.commands import doctor as room
-
-    raise SystemExit(room.examine(Path(), quiet))
+    raise SystemExit(command("doctor").examine(HERE, quiet))
 
 
 @app.command()
 def preset(
     name: Annotated[str, typer.Argument(help="demo, article or coco2017")],
-    output: Annotated[Path, typer.Option(help="where to write; an existing file is kept")] = Path("params.yaml"),
+    output: Annotated[Path, typer.Option(help="where to write; an existing file is kept")] = HERE.params,
     force: Annotated[bool, typer.Option(help="replace an existing file")] = False,
 ) -> None:
     """Write the params.yaml of a ready-made study."""
-    from pipeline.commands import presets
+    command("presets").write(name, output, force)
 
-    presets.write(name, output, force)
+
+def fail(error: UserError) -> NoReturn:
+    """What the user sees of a mistake: the message, and nothing of Python."""
+    print(f"error: {error}", file=sys.stderr, flush=True)
+    raise SystemExit(2)
 
 
 def main() -> None:
+    # Processes that a command starts (dvc, torchrun, workers) find this code wherever they stand.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
     try:
         app()
     except UserError as error:
-        stages.fail(error)
+        fail(error)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        stages.fail(
-            UserError(f"{error.filename or 'a file'}: No space left on device; free some and run the same again")
-        )
+        fail(UserError(f"{error.filename or 'a file'}: No space left on device; free some and run the same again"))
     except SystemExit as end:
         if end.code == INTERRUPTED:
             print("interrupted; run the same again to go on", file=sys.stderr, flush=True)

@@ -16,6 +16,8 @@ from rich.console import Console
 
 from pipeline.common.errors import UserError
 from pipeline.common.machine import cores
+from pipeline.common.paths import Paths
+from pipeline.dispatch.devices import needs
 from pipeline.study import Study, load
 
 GPU_WAYS = (
@@ -40,10 +42,10 @@ class Finding:
     text: str
 
 
-def examine(root: Path, quiet: bool = False) -> int:
+def examine(paths: Paths, quiet: bool = False) -> int:
     """Print every finding (only notes and bad ones if `quiet`); 1 if the study cannot run, else 0."""
     console = Console(highlight=False)
-    findings = list(findings_of(root))
+    findings = list(findings_of(paths))
     for finding in findings:
         if finding.grade != "good" or not quiet:
             console.print(
@@ -54,24 +56,24 @@ def examine(root: Path, quiet: bool = False) -> int:
     return int(any(finding.grade == "bad" for finding in findings))
 
 
-def findings_of(root: Path) -> Iterator[Finding]:
+def findings_of(paths: Paths) -> Iterator[Finding]:
     study: Study | None = None
     try:
-        study = load(root / "params.yaml")
+        study = load(paths.params)
         yield Finding(
             "good", f"params.yaml: study {study.study}, {len(study.variants)} variants x {len(study.seeds)} seeds"
         )
     except UserError as error:
         yield Finding("bad", str(error))
-    yield from _python_and_pins(root)
+    yield from _python_and_pins(paths.requirements)
     yield from _operators(study)
-    yield from _machine(root, study)
+    yield from _machine(paths.root, study)
 
 
-def _python_and_pins(root: Path) -> Iterator[Finding]:
+def _python_and_pins(pins: Path) -> Iterator[Finding]:
     yield Finding("good", f"Python {sys.version.split()[0]}")
     wrong = []
-    for line in (root / "requirements.txt").read_text().splitlines() if (root / "requirements.txt").exists() else []:
+    for line in pins.read_text().splitlines() if pins.exists() else []:
         name, pinned = line.partition("==")[::2]
         if pinned and not line.startswith("#"):
             found = _version(name.partition("[")[0])  # psycopg[binary]
@@ -134,10 +136,3 @@ def _machine(root: Path, study: Study | None) -> Iterator[Finding]:
         if not find():
             hint = f"{tool} is not on the PATH; `. .venv/bin/activate` first, or use make"
             yield Finding("bad" if tool == "dvc" else "note", hint)
-
-
-def needs(study: Study) -> tuple[float, float]:
-    """Rough GiB of memory for one cell and of disk for the study: a full ResNet-50's run keeps 170 MB."""
-    full = study.detector.width == "full"
-    cells = len(study.variants) * len(study.seeds)
-    return (6.0 if full else 2.0), cells * (0.4 if full else 0.03) + 0.5

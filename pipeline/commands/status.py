@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.cells.state import Standing, standings
 from pipeline.common.errors import UserError
+from pipeline.common.paths import Paths
 from pipeline.common.progress import duration, left
 from pipeline.dispatch import slurm
 from pipeline.study import Study, load
@@ -24,10 +24,10 @@ MARK = {
 WIDEST = 12  # seeds beyond which a row counts its cells instead of naming each
 
 
-def show(root: Path) -> None:
+def show(paths: Paths) -> None:
     """A row a variant, a column a seed, and the reasons of what failed below."""
-    study = load(root / "params.yaml")
-    cells = list(standings(study, root))
+    study = load(paths.params)
+    cells = list(standings(study, paths))
     by_variant: dict[str, list[Standing]] = {name: [] for name in study.variants}
     for standing in cells:
         by_variant[standing.cell.variant].append(standing)
@@ -43,14 +43,14 @@ def show(root: Path) -> None:
     for standing in cells:
         if standing.state == "failed":
             console.print(f"{standing.cell}: {standing.detail}", style="red", markup=False)
-    for line in _jobs(study, root, {standing.fingerprint: str(standing.cell) for standing in cells}):
+    for line in _jobs(study, paths, {standing.fingerprint: str(standing.cell) for standing in cells}):
         console.print(line, markup=False, highlight=False)
     console.print(f"{len(cells)} cells: {_count(counts)}{_left(cells)}", highlight=False)
 
 
-def _jobs(study: Study, root: Path, names: Mapping[str | None, str]) -> Iterator[str]:
+def _jobs(study: Study, paths: Paths, names: Mapping[str | None, str]) -> Iterator[str]:
     """The cluster's word for each cell that was submitted to it and is not over."""
-    jobs = slurm.jobs_of(study, root)
+    jobs = slurm.jobs_of(study, paths)
     if not jobs:
         return
     try:

@@ -21,6 +21,11 @@ def left(took: Sequence[float], to_go: int, at_once: int = 1) -> float | None:
     return sum(took) / len(took) * to_go / at_once if took and to_go else None
 
 
+def say(text: str) -> None:
+    """A line, at once."""
+    print(text, flush=True)
+
+
 def show(what: str, done: int, total: int) -> None:
     """A counter that rewrites itself on a terminal, and says nothing elsewhere but at the end."""
     if sys.stderr.isatty():

@@ -3,7 +3,7 @@
 `prepare` is the stage; `load_split` reads one prepared split back.
 """
 
-from pipeline.dataset.card import Card
+from pipeline.dataset.card import text
 from pipeline.dataset.prepare import load_split, prepare
 
-__all__ = ["Card", "load_split", "prepare"]
+__all__ = ["load_split", "prepare", "text"]

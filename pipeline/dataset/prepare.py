@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.common.errors import UserError
+from pipeline.common.files import replacing
+from pipeline.common.paths import Paths
 from pipeline.dataset import roadmarks
-from pipeline.dataset.card import Card, describe, equal_content, repairs
+from pipeline.dataset.card import describe, equal_content, repairs
 from pipeline.dataset.divide import divide, keep_apart
 from pipeline.dataset.images import hash_images
 from pipeline.dataset.read import Record, check, read_coco
 from pipeline.dataset.repair import RepairLog, choose_classes, repair
 from pipeline.dataset.splits import Split
+from pipeline.records import Card, Manifest
+from pipeline.records.manifest import SplitFiles
 from pipeline.study.sections import Coco, Roadmarks
+
+MANIFEST, CARD = Paths().manifest.name, Paths().card.name
 
 
 def prepare(dataset: Roadmarks | Coco, out: Path) -> Card:
@@ -30,7 +34,7 @@ def prepare(dataset: Roadmarks | Coco, out: Path) -> Card:
     """
     out = out.relative_to(Path.cwd()) if out.is_relative_to(Path.cwd()) else out
     log = RepairLog()
-    with _replacing(out) as folder:
+    with replacing(out) as folder:
         if isinstance(dataset, Roadmarks):
             classes, splits = _drawn(dataset, out, folder, log)
         else:
@@ -49,8 +53,8 @@ def prepare(dataset: Roadmarks | Coco, out: Path) -> Card:
         card = _card(dataset, splits, manifest, hashes, log)
         for split in splits:
             _write(folder / f"{split.name}.json", _coco(split, classes))
-        _write(folder / "manifest.json", manifest)
-        _write(folder / "card.json", card.as_dict())
+        manifest.write(folder / MANIFEST)
+        card.write(folder / CARD)
     return card
 
 
@@ -58,21 +62,6 @@ def load_split(path: Path) -> dict[str, list[Record]]:
     """The COCO dict of one prepared annotation file."""
     data: dict[str, list[Record]] = json.loads(path.read_text(encoding="utf-8"))
     return data
-
-
-@contextmanager
-def _replacing(out: Path) -> Iterator[Path]:
-    """A fresh sibling of `out` that takes its place at the end; on an error `out` stays as it was."""
-    fresh = out.with_name(f".{out.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    try:
-        yield fresh
-        if out.exists():
-            shutil.rmtree(out)
-        fresh.rename(out)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _drawn(dataset: Roadmarks, out: Path, folder: Path, log: RepairLog) -> tuple[list[str], list[Split]]:
@@ -131,23 +120,22 @@ def _coco(split: Split, classes: Sequence[str]) -> dict[str, list[Record]]:
     return {"images": split.images, "annotations": split.annotations, "categories": categories}
 
 
-def _manifest(splits: Sequence[Split], classes: Sequence[str], hashes: dict[Path, str]) -> dict[str, Any]:
+def _manifest(splits: Sequence[Split], classes: Sequence[str], hashes: dict[Path, str]) -> Manifest:
     report_split = "test" if any(split.name == "test" for split in splits) else "val"
-    return {
-        "schema": 1,
-        "digest": _digest(splits, classes, hashes, report_split),
-        "classes": list(classes),
-        "splits": {
-            split.name: {
-                "annotations": f"{split.name}.json",
-                "images": split.root,
-                "count": len(split.images),
-                "boxes": len(split.boxes()),
-            }
+    return Manifest(
+        digest=_digest(splits, classes, hashes, report_split),
+        classes=list(classes),
+        splits={
+            split.name: SplitFiles(
+                annotations=f"{split.name}.json",
+                images=split.root,
+                count=len(split.images),
+                boxes=len(split.boxes()),
+            )
             for split in splits
         },
-        "report_split": report_split,
-    }
+        report_split=report_split,
+    )
 
 
 def _digest(splits: Sequence[Split], classes: Sequence[str], hashes: dict[Path, str], report_split: str) -> str:
@@ -166,7 +154,7 @@ def _digest(splits: Sequence[Split], classes: Sequence[str], hashes: dict[Path, 
 def _card(
     dataset: Roadmarks | Coco,
     splits: Sequence[Split],
-    manifest: dict[str, Any],
+    manifest: Manifest,
     hashes: dict[Path, str],
     log: RepairLog,
 ) -> Card:
@@ -176,10 +164,10 @@ def _card(
         source=dataset.source,
         origin=dataset.origin,
         licence=dataset.licence if isinstance(dataset, Coco) else roadmarks.LICENCE,
-        digest=manifest["digest"],
-        classes=manifest["classes"],
-        report_split=manifest["report_split"],
-        splits={split.name: describe(split, manifest["classes"]) for split in splits},
+        digest=manifest.digest,
+        classes=manifest.classes,
+        report_split=manifest.report_split,
+        splits={split.name: describe(split, manifest.classes) for split in splits},
         duplicates=duplicates,
         leaks=leaks,
         repairs=repairs(log),

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.common.errors import UserError
-from pipeline.common.files import read_json
+from pipeline.common.paths import Paths
+from pipeline.records import Manifest
 from pipeline.study import Study
 from pipeline.study.sections import Train, Variant
 
-MANIFEST = Path("data/coco/manifest.json")
+PATHS = Paths()  # relative: a plan holds on any machine
 NARROW = {256: 64, 1024: 256}  # pyramid and head widths of a thin detector, as a quarter
 WIDTH_KEYS = ("in_channels", "out_channels", "feat_channels", "fc_out_channels", "conv_out_channels")
 THIN = ("ResNet", "ResNeXt", "Res2Net")  # backbones whose widths follow from `base_channels`
 FEWER = {"nms_pre": 400, "max_per_img": 200}  # a thin detector's proposals
 
 
-def resolve(study: Study, variant: str | Variant, manifest: Mapping[str, Any] | None = None) -> Any:
+def resolve(study: Study, variant: str | Variant, manifest: Manifest | None = None) -> Any:
     """The MMEngine Config that trains `variant`; it needs no seed: that is given when a cell starts.
 
     `manifest` is the prepared data set's, read from data/coco by default. Raises UserError for an
@@ -29,12 +30,10 @@ def resolve(study: Study, variant: str | Variant, manifest: Mapping[str, Any] | 
     if isinstance(variant, str):
         variant = study.variants[variant]
     if manifest is None:
-        if not MANIFEST.exists():
-            raise UserError(f"{MANIFEST}: no such file; `dvc repro prepare` writes it")
-        manifest = read_json(MANIFEST)
+        manifest = Manifest.read(PATHS.manifest)
     cfg = _base(study.detector.config)
     _width_and_weights(cfg.model, study)
-    _classes(cfg.model, len(manifest["classes"]))
+    _classes(cfg.model, len(manifest.classes))
     _data(cfg, study.train, manifest)
     _schedule(cfg, study.train)
     _runtime(cfg, study.train)
@@ -129,7 +128,7 @@ def _classes(node: Any, count: int) -> None:
                     _classes(item, count)
 
 
-def _data(cfg: Any, train: Train, manifest: Mapping[str, Any]) -> None:
+def _data(cfg: Any, train: Train, manifest: Manifest) -> None:
     size = tuple(train.image_size)
     pack = dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor"))
     load = [dict(type="LoadImageFromFile"), dict(type="LoadAnnotations", with_bbox=True)]
@@ -137,12 +136,12 @@ def _data(cfg: Any, train: Train, manifest: Mapping[str, Any]) -> None:
     flip = dict(type="RandomFlip", prob=train.flip)
 
     def dataset(split: str, **more: Any) -> dict[str, Any]:
-        part = manifest["splits"][split]
+        part = manifest.splits[split]
         return dict(
             type="SharedDrawsDataset",
-            metainfo=dict(classes=tuple(manifest["classes"])),
-            ann_file=str(MANIFEST.parent / part["annotations"]),
-            data_prefix=dict(img=part["images"]),
+            metainfo=dict(classes=tuple(manifest.classes)),
+            ann_file=str(PATHS.coco / part.annotations),
+            data_prefix=dict(img=part.images),
             **more,
         )
 
@@ -157,15 +156,13 @@ def _data(cfg: Any, train: Train, manifest: Mapping[str, Any]) -> None:
         )
 
     def evaluator(split: str) -> dict[str, Any]:
-        return dict(
-            type="CocoMetric", ann_file=str(MANIFEST.parent / manifest["splits"][split]["annotations"]), metric="bbox"
-        )
+        return dict(type="CocoMetric", ann_file=str(PATHS.coco / manifest.splits[split].annotations), metric="bbox")
 
     training = [*load, resize, flip, dict(type="PackDetInputs")]
     shown = dataset("train", filter_cfg=dict(filter_empty_gt=True, min_size=1), pipeline=training)
     cfg.train_dataloader = loader(shown, train.batch_size, True, batch_sampler=dict(type="AspectRatioBatchSampler"))
     testing = [load[0], resize, load[1], pack]
-    report = manifest["report_split"]
+    report = manifest.report_split
     cfg.val_dataloader = loader(dataset("val", test_mode=True, pipeline=testing), 1, False, drop_last=False)
     cfg.test_dataloader = loader(dataset(report, test_mode=True, pipeline=testing), 1, False, drop_last=False)
     cfg.val_evaluator, cfg.test_evaluator = evaluator("val"), evaluator(report)

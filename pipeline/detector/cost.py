@@ -21,6 +21,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.detector.placement import attention_modules
 from pipeline.detector.train import hardware, use_device
+from pipeline.records import Cost, Plan
+from pipeline.records.cost import Quartiles, VariantCost
 
 # Views and bookkeeping move no numbers worth counting; what is left and unknown to the counter is named.
 FREE = {
@@ -33,22 +35,22 @@ FREE = {
 
 
 def measure(
-    plans: Mapping[str, Mapping[str, Any]],
+    plans: Mapping[str, Plan],
     image_size: tuple[int, int],
     rounds: int,
     warmup: int = 2,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, Any]:
+) -> Cost:
     """Cost of each variant's inference on one image of `image_size` (width, height), weights as initialised.
 
     Latency: in each of `rounds`, every variant runs once, in an order that rotates, so that a slow
     moment of the machine falls on all alike. Multiply-adds count as one operation, as papers do.
     """
-    resources = next(iter(plans.values()))["config"]["resources"]
+    resources = next(iter(plans.values())).resources
     use_device(resources)
-    device = torch.device(resources["device"])
+    device = torch.device(resources.device)
     init_default_scope("mmdet")
-    models = {name: _model(plan["config"], device) for name, plan in plans.items()}
+    models = {name: _model(plan.config, device) for name, plan in plans.items()}
     batch = _batch(image_size, device)
     variants = {name: _size(model) | _operations(model, batch) for name, model in models.items()}
     seconds: dict[str, list[float]] = {name: [] for name in models}
@@ -59,12 +61,17 @@ def measure(
             if turn >= 0:
                 seconds[name].append(taken)
         progress(turn + 1 + warmup, rounds + warmup)
-    for name, taken_each in seconds.items():
-        variants[name]["latency_ms"] = _quartiles([1000 * taken for taken in taken_each])
-    return {
-        "schema": 1, "hardware": hardware(), "device": resources["device"], "threads": resources["threads"],
-        "image_size": list(image_size), "rounds": rounds, "variants": variants,
-    }  # fmt: skip
+    return Cost(
+        hardware=hardware(),
+        device=resources.device,
+        threads=resources.threads,
+        image_size=image_size,
+        rounds=rounds,
+        variants={
+            name: VariantCost(**found, latency_ms=_quartiles([1000 * taken for taken in seconds[name]]))
+            for name, found in variants.items()
+        },
+    )
 
 
 def _model(config: Mapping[str, Any], device: torch.device) -> nn.Module:
@@ -159,6 +166,6 @@ def _seconds(model: Any, batch: Mapping[str, Any], device: torch.device) -> floa
     return time.perf_counter() - start
 
 
-def _quartiles(values: Sequence[float]) -> dict[str, float]:
+def _quartiles(values: Sequence[float]) -> Quartiles:
     q1, median, q3 = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else [*values] * 3
-    return {"median": median, "q1": q1, "q3": q3}
+    return Quartiles(median=median, q1=q1, q3=q3)

@@ -16,8 +16,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from pipeline.common.errors import Diverged
-from pipeline.common.files import read_json_if_whole, write_json, write_text
+from pipeline.common.files import write_text
+from pipeline.common.paths import CellPaths
 from pipeline.common.progress import duration
+from pipeline.records import Heartbeat
+from pipeline.records.cell import BeatState
 
 HEADER = ("epoch", "step", "time", "metric", "value")
 
@@ -39,9 +42,10 @@ class History(Hook):
     def before_train(self, runner: Runner) -> None:
         if runner.rank != 0:
             return
-        self.path = Path(runner.work_dir) / "history.csv"
+        self.cell = CellPaths(Path(runner.work_dir))
+        self.path = self.cell.history
         cut_after(self.path, runner.iter)
-        self.progress = Progress(runner.max_epochs, runner.max_iters, runner.iter, elapsed(self.path.parent))
+        self.pace = Pace(runner.max_epochs, runner.max_iters, runner.iter, elapsed(self.cell))
         self.last = (runner.iter, time.time())
 
     def after_train_iter(
@@ -64,8 +68,8 @@ class History(Hook):
         values["seconds_per_iter"] = (now - self.last[1]) / since
         append(self.path, ((runner.epoch + 1, done, f"{now:.3f}", key, repr(value)) for key, value in values.items()))
         self.last = (done, now)
-        beat = self.progress.beat(runner.epoch + 1, done, values.get("loss"))
-        write_json(Path(runner.work_dir) / "heartbeat.json", beat)
+        beat = self.pace.beat(runner.epoch + 1, done, values.get("loss"))
+        beat.write(self.cell.heartbeat)
         say(line(beat), end_of_epoch)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
@@ -74,7 +78,7 @@ class History(Hook):
             append(self.path, [(runner.epoch, runner.iter, f"{time.time():.3f}", "val/AP", repr(float(value)))])
 
 
-class Progress:
+class Pace:
     """Turns steps into a heartbeat with the time left, measured from this process's own start.
 
     `before` are the seconds that earlier sessions of the cell took.
@@ -83,20 +87,20 @@ class Progress:
     def __init__(self, epochs: int, steps: int, first: int, before: float = 0.0) -> None:
         self.epochs, self.steps, self.first, self.before, self.start = epochs, steps, first, before, time.time()
 
-    def beat(self, epoch: int, step: int, loss: float | None, state: str = "running") -> dict[str, Any]:
+    def beat(self, epoch: int, step: int, loss: float | None, state: BeatState = "running") -> Heartbeat:
         now = time.time()
         pace = (now - self.start) / max(step - self.first, 1)
-        return {
-            "state": state, "epoch": epoch, "epochs": self.epochs, "step": step, "steps": self.steps,
-            "loss": loss,
-            "eta_seconds": round(pace * (self.steps - step), 1), "elapsed": round(self.before + now - self.start, 3),
-            "time": round(now, 3), "pid": os.getpid(), "host": socket.gethostname(),
-        }  # fmt: skip
+        return Heartbeat(
+            state=state, epoch=epoch, epochs=self.epochs, step=step, steps=self.steps, loss=loss,
+            eta_seconds=round(pace * (self.steps - step), 1), elapsed=round(self.before + now - self.start, 3),
+            time=round(now, 3), pid=os.getpid(), host=socket.gethostname(),
+        )  # fmt: skip
 
 
-def elapsed(folder: Path) -> float:
+def elapsed(cell: CellPaths) -> float:
     """Seconds that a cell has trained, those of sessions that were cut off included up to their last heartbeat."""
-    return float((read_json_if_whole(folder / "heartbeat.json") or {}).get("elapsed", 0.0))
+    beat = Heartbeat.read_if_there(cell.heartbeat)
+    return beat.elapsed if beat else 0.0
 
 
 def append(path: Path, rows: Any) -> None:
@@ -121,9 +125,9 @@ def cut_after(path: Path, step: int) -> None:
     write_text(path, "".join(kept))
 
 
-def line(beat: dict[str, Any]) -> str:
-    loss = "-" if beat["loss"] is None else f"{beat['loss']:.3f}"
-    return f"  epoch {beat['epoch']}/{beat['epochs']}  loss {loss}  {duration(beat['eta_seconds'])} left"
+def line(beat: Heartbeat) -> str:
+    loss = "-" if beat.loss is None else f"{beat.loss:.3f}"
+    return f"  epoch {beat.epoch}/{beat.epochs}  loss {loss}  {duration(beat.eta_seconds)} left"
 
 
 def say(text: str, end_of_epoch: bool = True) -> None:

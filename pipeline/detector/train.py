@@ -19,26 +19,32 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from pipeline.common.errors import UserError
-from pipeline.common.files import file_sha256, write_json, write_json_gz
+from pipeline.common.files import file_sha256, write_json_gz
+from pipeline.common.paths import CellPaths
 from pipeline.detector import checkpoints, history, registered, weights  # noqa: F401  (registered: what plans name)
 from pipeline.detector.placement import attention_modules
 from pipeline.detector.predict import predict
+from pipeline.records import Plan, Run
+from pipeline.records.cell import BeatState
+from pipeline.records.plan import Resources
+from pipeline.records.run import LoadedWeights
 
 
-def train(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) -> None:
-    """Train the cell of `plan` and `seed` in `folder`, its scratch; resumes from the newest valid checkpoint.
+def train(plan: Plan, seed: int, fingerprint: str, cell: CellPaths) -> None:
+    """Train the cell of `plan` and `seed` in its scratch folder; resumes from the newest valid checkpoint.
 
     Ends with predictions.json.gz, checkpoint.pth (weights alone), history.csv, run.json and, last, DONE.
     The working directory is the project's root. MMEngine's words go to train.log.
     """
+    folder = cell.folder
     folder.mkdir(parents=True, exist_ok=True)
-    use_device(plan["config"]["resources"])
-    started, before = time.time(), history.elapsed(folder)
-    with _words_to(folder / "train.log"):
-        cfg = Config(tuples(plan["config"]))
-        source = plan["weights"]
+    use_device(plan.resources)
+    started, before = time.time(), history.elapsed(cell)
+    with _words_to(cell.log):
+        cfg = Config(tuples(plan.config))
+        source = plan.weights
         if source:
-            path, sha256 = weights.fetch(source["source"], source["sha256"])
+            path, sha256 = weights.fetch(source.source, source.sha256)
             cfg.model.backbone.init_cfg.checkpoint = str(path)
         cfg.work_dir, cfg.launcher = str(folder), "pytorch" if "RANK" in os.environ else "none"
         if cfg.launcher == "pytorch" and cfg.resources.device == "cpu":
@@ -49,57 +55,68 @@ def train(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) ->
         if resumed:
             cfg.load_from, cfg.resume = str(resumed[0]), True
         runner = Runner.from_cfg(cfg)
-        verified: dict[str, Any] = {}
-        if source:
-            runner.register_hook(_Verify(verified, path, sha256), priority="LOWEST")
+        verify = _Verify(path, sha256) if source else None
+        if verify:
+            runner.register_hook(verify, priority="LOWEST")
         runner.train()
         trained = time.time()
-        _beat(runner, "predicting")
+        _beat(runner, cell, "predicting")
         detections = predict(runner)
     if detections is None:
         return
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    write_json_gz(folder / "predictions.json.gz", detections)
-    _save_weights(model, folder / "checkpoint.pth")
+    write_json_gz(cell.predictions, detections)
+    _save_weights(model, cell.checkpoint)
     ours = {id(p) for module in attention_modules(model).values() for p in module.parameters()}
-    run = {
-        "schema": 1, "fingerprint": fingerprint, "variant": plan["variant"], "seed": seed, "state": "done",
-        "epochs": runner.max_epochs, "steps": runner.max_iters,
-        "seconds": round(before + trained - started, 3), "predict_seconds": round(time.time() - trained, 3),
-        "started": round(started, 3), "finished": round(time.time(), 3),
-        "device": plan["config"]["resources"]["device"], "hardware": hardware(), "host": socket.gethostname(),
-        "threads": torch.get_num_threads(), "world_size": runner.world_size, "versions": plan["versions"],
-        "gpu_memory": torch.cuda.max_memory_reserved() if torch.cuda.is_initialized() else None,
-        "resumed_from": resumed[1] if resumed else None, "weights": verified or None,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "attention_parameters": sum(p.numel() for p in model.parameters() if id(p) in ours),
-        "checkpoint_sha256": file_sha256(folder / "checkpoint.pth"),
-        "predictions_sha256": file_sha256(folder / "predictions.json.gz"),
-    }  # fmt: skip
-    write_json(folder / "run.json", run)
-    _beat(runner, "done")
-    (folder / "DONE").write_text(fingerprint + "\n")
+    Run(
+        fingerprint=fingerprint,
+        variant=plan.variant,
+        seed=seed,
+        state="done",
+        epochs=runner.max_epochs,
+        steps=runner.max_iters,
+        seconds=round(before + trained - started, 3),
+        predict_seconds=round(time.time() - trained, 3),
+        started=round(started, 3),
+        finished=round(time.time(), 3),
+        device=plan.resources.device,
+        hardware=hardware(),
+        host=socket.gethostname(),
+        threads=torch.get_num_threads(),
+        world_size=runner.world_size,
+        versions=plan.versions,
+        gpu_memory=torch.cuda.max_memory_reserved() if torch.cuda.is_initialized() else None,
+        resumed_from=resumed[1] if resumed else None,
+        weights=verify.loaded if verify else None,
+        parameters=sum(p.numel() for p in model.parameters()),
+        attention_parameters=sum(p.numel() for p in model.parameters() if id(p) in ours),
+        checkpoint_sha256=file_sha256(cell.checkpoint),
+        predictions_sha256=file_sha256(cell.predictions),
+    ).write(cell.run)
+    _beat(runner, cell, "done")
+    cell.done.write_text(fingerprint + "\n")
     _clear(folder)
 
 
 class _Verify(history.Hook):
     """Checks after initialisation, before the first step, that the pretrained weights are all there."""
 
-    def __init__(self, verified: dict[str, Any], path: Path, sha256: str) -> None:
-        self.verified, self.path, self.sha256 = verified, path, sha256
+    def __init__(self, path: Path, sha256: str) -> None:
+        self.path, self.sha256 = path, sha256
+        self.loaded: LoadedWeights | None = None
 
     def before_run(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        self.verified.update(weights.loaded(model.backbone, self.path, self.sha256))
+        self.loaded = weights.loaded(model.backbone, self.path, self.sha256)
 
 
-def use_device(resources: Mapping[str, Any]) -> None:
+def use_device(resources: Resources) -> None:
     """Threads and device of the plan; they are part of it because they change the numbers.
 
     Raises UserError where the plan wants a GPU and torch or MMCV's operators have none.
     """
-    torch.set_num_threads(resources["threads"])
-    if resources["device"] == "cpu":
+    torch.set_num_threads(resources.threads)
+    if resources.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # MMEngine takes a GPU wherever it sees one
         return
     ways = "`python -m pipeline doctor` names the ways out"
@@ -141,11 +158,10 @@ def tuples(value: Any) -> Any:
     return [tuples(item) for item in value] if isinstance(value, list) else value
 
 
-def _beat(runner: Runner, state: str) -> None:
+def _beat(runner: Runner, cell: CellPaths, state: BeatState) -> None:
     if runner.rank == 0:
-        folder = Path(runner.work_dir)
-        progress = history.Progress(runner.max_epochs, runner.max_iters, runner.iter, history.elapsed(folder))
-        write_json(folder / "heartbeat.json", progress.beat(runner.epoch, runner.iter, None, state))
+        pace = history.Pace(runner.max_epochs, runner.max_iters, runner.iter, history.elapsed(cell))
+        pace.beat(runner.epoch, runner.iter, None, state).write(cell.heartbeat)
 
 
 def _save_weights(model: torch.nn.Module, path: Path) -> None:

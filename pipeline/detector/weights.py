@@ -14,9 +14,11 @@ from torch import nn
 
 from pipeline.common.errors import UserError
 from pipeline.common.files import file_sha256
+from pipeline.common.paths import Paths
 from pipeline.detector.placement import attention_modules
+from pipeline.records.run import LoadedWeights
 
-CACHE = Path("scratch/weights")
+CACHE = Paths().weights
 CLASSIFIER = ("fc.", "classifier.", "head.")  # an ImageNet checkpoint's last layer, which no detector has
 
 
@@ -55,7 +57,7 @@ def _download(url: str, sha256: str | None) -> Path:
     return part.replace(path)
 
 
-def loaded(backbone: nn.Module, path: Path, sha256: str) -> dict[str, Any]:
+def loaded(backbone: nn.Module, path: Path, sha256: str) -> LoadedWeights:
     """What of a checkpoint stands in `backbone`, for run.json.
 
     Raises UserError unless the keys missing from the checkpoint are exactly the attention's, none but
@@ -80,10 +82,10 @@ def loaded(backbone: nn.Module, path: Path, sha256: str) -> dict[str, Any]:
             raise UserError(
                 f"detector.weights: {path.name} {problem} {len(keys)} keys of the backbone, e.g. {keys[0]!r}"
             )
-    return {
-        "file": path.name,
-        "sha256": sha256,
-        "loaded": len(have.keys() & given.keys()),
-        "missing": missing,
-        "unexpected": left_over,
-    }
+    return LoadedWeights(
+        file=path.name,
+        sha256=sha256,
+        loaded=len(have.keys() & given.keys()),
+        missing=missing,
+        unexpected=left_over,
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from pipeline.cells.state import Standing, standing
+from pipeline.dispatch.ends import End, How
 from pipeline.dispatch.tasks import Task
 
 ATTEMPTS = 3  # times a cell may be killed before it is given up
@@ -20,13 +22,13 @@ State = Literal["waiting", "handed over", "elsewhere", "done", "failed"]
 class Engine(Protocol):
     """Where cells run. An engine knows processes or jobs; how a cell ended, its files say."""
 
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """How many more cells it takes now."""
 
     def start(self, tasks: Sequence[Task]) -> None:
-        """Take these cells, at most `room()`."""
+        """Take these cells, at most `free_slots()`."""
 
-    def ended(self) -> Mapping[str, str]:
+    def ended(self) -> Mapping[str, End]:
         """Fingerprints that it no longer works on since the last call, with how the process or job ended."""
 
     def stop(self) -> None:
@@ -34,7 +36,7 @@ class Engine(Protocol):
 
 
 @dataclass
-class Progress:
+class TaskProgress:
     """A task and how it stands; `detail` is why it failed, `seconds` its training time once done."""
 
     task: Task
@@ -52,27 +54,30 @@ class Progress:
         self.state, self.detail, self.since = state, detail, time.monotonic()
 
 
+OnChange = Callable[[TaskProgress], None]
+
+
 def coordinate(
-    tasks: Sequence[Task], engine: Engine, tell: Callable[[Progress], None], tick: Callable[[], None]
-) -> list[Progress]:
-    """All tasks to their end. `tell` hears of every change, `tick` is called at each look.
+    tasks: Sequence[Task], engine: Engine, on_change: OnChange, tick: Callable[[], None]
+) -> list[TaskProgress]:
+    """All tasks to their end. `on_change` hears of every change, `tick` is called at each look.
 
     KeyboardInterrupt stops the engine and goes on up.
     """
-    all_of_them = {task.fingerprint: Progress(task) for task in tasks}
+    all_of_them = {task.fingerprint: TaskProgress(task) for task in tasks}
     followed = time.monotonic()
     try:
         while not all(progress.over for progress in all_of_them.values()):
-            for fingerprint, how in engine.ended().items():
+            for fingerprint, end in engine.ended().items():
                 progress = all_of_them[fingerprint]
-                settle(progress, look(progress.task), how)
-                tell(progress)
+                settle(progress, look(progress.task), end)
+                on_change(progress)
             if time.monotonic() - followed > FOLLOW:
                 followed = time.monotonic()
                 for progress in all_of_them.values():
                     if progress.state == "elsewhere":
-                        _follow(progress, tell)
-            _hand_over(all_of_them, engine, tell)
+                        _follow(progress, on_change)
+            _hand_over(all_of_them, engine, on_change)
             tick()
             time.sleep(PAUSE)
     except BaseException:
@@ -82,10 +87,10 @@ def coordinate(
 
 
 def look(task: Task) -> Standing:
-    return standing(task.cell, task.fingerprint)
+    return standing(task.cell, task.fingerprint, task.paths)
 
 
-def settle(progress: Progress, found: Standing, how: str) -> None:
+def settle(progress: TaskProgress, found: Standing, end: End | None = None) -> None:
     """What becomes of a cell that its engine let go of.
 
     Done and failed are the cell's own words. One that another process owns is waited for. One that said nothing was
@@ -98,46 +103,50 @@ def settle(progress: Progress, found: Standing, how: str) -> None:
         progress.move("failed", found.detail)
     elif found.state == "running":
         progress.move("elsewhere", "another process trains it")
-    elif how.startswith("killed"):
+    elif end is not None and end.how is How.KILLED:
         progress.killed += 1
         if progress.killed < ATTEMPTS:
-            progress.move("waiting", f"{how}; it goes on from its last checkpoint")
+            progress.move("waiting", f"{end}; it goes on from its last checkpoint")
         else:
-            hint = "the system may be short of memory: try fewer --jobs" if "signal 9" in how else "run again to go on"
-            progress.move("failed", f"{how}, {progress.killed} times; {hint}")
+            hint = (
+                "the system may be short of memory: try fewer --jobs"
+                if end.signal == signal.SIGKILL
+                else "run again to go on"
+            )
+            progress.move("failed", f"{end}, {progress.killed} times; {hint}")
     else:
-        progress.move("failed", f"{how} without a reason; see {progress.task.folder / 'train.log'}")
+        progress.move("failed", f"{end} without a reason; see {progress.task.scratch.log}")
 
 
-def _follow(progress: Progress, tell: Callable[[Progress], None]) -> None:
+def _follow(progress: TaskProgress, on_change: OnChange) -> None:
     """A cell that someone else trains: done, failed, or left by its owner and ours to take."""
     found = look(progress.task)
     if found.state != "running":
         if found.state in ("done", "failed"):
-            settle(progress, found, "")
+            settle(progress, found)
         else:
             progress.move("waiting")
-        tell(progress)
+        on_change(progress)
 
 
-def _hand_over(all_of_them: Mapping[str, Progress], engine: Engine, tell: Callable[[Progress], None]) -> None:
-    room = engine.room()
-    chosen: list[Progress] = []
+def _hand_over(all_of_them: Mapping[str, TaskProgress], engine: Engine, on_change: OnChange) -> None:
+    free = engine.free_slots()
+    chosen: list[TaskProgress] = []
     for progress in all_of_them.values():
-        if len(chosen) >= room:
+        if len(chosen) >= free:
             break
         if progress.state == "waiting":
             found = look(progress.task)
             if found.state == "running":
                 progress.move("elsewhere", "another process trains it")
-                tell(progress)
+                on_change(progress)
             elif found.state == "done":
-                settle(progress, found, "")
-                tell(progress)
+                settle(progress, found)
+                on_change(progress)
             else:
                 chosen.append(progress)
     if chosen:
         engine.start([progress.task for progress in chosen])
         for progress in chosen:
             progress.move("handed over")
-            tell(progress)
+            on_change(progress)

@@ -8,32 +8,30 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from pathlib import Path
 
 from pipeline.cells import claims
-from pipeline.cells.state import SCRATCH
-from pipeline.common.files import read_json, write_json
+from pipeline.common.paths import Paths
+from pipeline.records import Owner
 
 WAIT = 20.0  # seconds that a dispatcher may need to end its cells
 
 
 @contextmanager
-def registered(root: Path = Path()) -> Iterator[None]:
+def registered(paths: Paths) -> Iterator[None]:
     """Be found by `cancel` for the time of the block."""
-    path = root / SCRATCH / "dispatchers" / f"{socket.gethostname()}-{os.getpid()}.json"
-    write_json(path, asdict(claims.Owner.me()))
+    path = paths.dispatchers / f"{socket.gethostname()}-{os.getpid()}.json"
+    claims.me().write(path)
     try:
         yield
     finally:
         path.unlink(missing_ok=True)
 
 
-def cancel(root: Path = Path()) -> list[str]:
+def cancel(paths: Paths) -> list[str]:
     """End the dispatchers of this host as Ctrl-C does, wait for them, and name what was done."""
     said, waiting = [], []
-    for path in sorted((root / SCRATCH / "dispatchers").glob("*.json")):
-        owner = claims.Owner(**read_json(path))
+    for path in sorted(paths.dispatchers.glob("*.json")):
+        owner = Owner.read(path)
         if owner.host != socket.gethostname():
             said.append(f"a dispatcher runs as {owner}: cancel it there")
         elif not claims.runs(owner.pid, owner.born):

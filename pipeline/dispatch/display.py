@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.table import Table
 
 from pipeline.cells.state import Standing
-from pipeline.common.files import read_json_if_whole
 from pipeline.common.progress import duration, left
-from pipeline.dispatch.coordinator import Progress
+from pipeline.dispatch.coordinator import TaskProgress
+from pipeline.records import Heartbeat
 
 REFRESH = 1.0  # seconds between two states of the live table
 
@@ -26,9 +26,9 @@ class Lines:
         self.console = console or Console(highlight=False, soft_wrap=True)
         self.known = [standing.seconds for standing in finished if standing.seconds is not None]
         self.before, self.total, self.at_once = len(finished), total, at_once
-        self.cells: dict[str, Progress] = {}
+        self.cells: dict[str, TaskProgress] = {}
 
-    def tell(self, progress: Progress) -> None:
+    def on_change(self, progress: TaskProgress) -> None:
         self.cells[progress.task.fingerprint] = progress
         if progress.over or progress.state == "elsewhere" or (progress.state == "waiting" and progress.detail):
             self.console.print(self.line(progress), markup=False)
@@ -36,7 +36,7 @@ class Lines:
     def tick(self) -> None:
         """Lines come with the news."""
 
-    def line(self, progress: Progress) -> str:
+    def line(self, progress: TaskProgress) -> str:
         over = self.before + sum(cell.over for cell in self.cells.values())
         name = progress.task.cell
         if progress.state == "done":
@@ -81,17 +81,17 @@ class Watch(Lines):
         table = Table("cell", "epoch", "loss", "left", "since", box=None)
         for cell in self.cells.values():
             if cell.state in ("handed over", "elsewhere"):
-                beat = read_json_if_whole(cell.task.folder / "heartbeat.json") or {}
-                at = f"{beat['epoch']} of {beat['epochs']}" if beat else "starting or queued"
-                loss = f"{beat['loss']:.3f}" if beat.get("loss") is not None else ""
-                rest = duration(beat["eta_seconds"]) if beat else ""
+                beat = Heartbeat.read_if_there(cell.task.scratch.heartbeat)
+                at = f"{beat.epoch} of {beat.epochs}" if beat else "starting or queued"
+                loss = f"{beat.loss:.3f}" if beat and beat.loss is not None else ""
+                rest = duration(beat.eta_seconds) if beat else ""
                 table.add_row(str(cell.task.cell), at, loss, rest, duration(time.monotonic() - cell.since))
         yield table
         over = self.before + states["done"] + states["failed"]
         yield f"{over} of {self.total} cells over, {states['failed']} failed; {self.left()}"
 
 
-def summary(over: Sequence[Progress], finished: int, say: Callable[[str], None]) -> None:
+def summary(over: Sequence[TaskProgress], finished: int, say: Callable[[str], None]) -> None:
     """What was done and what failed, with the reasons."""
     failed = [progress for progress in over if progress.state == "failed"]
     say(f"{finished + len(over) - len(failed)} cells done, {len(failed)} failed; `dvc repro` collects them")

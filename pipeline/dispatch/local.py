@@ -14,7 +14,9 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from pipeline.dispatch.devices import Place
+from pipeline.common.paths import CellPaths, Paths
+from pipeline.dispatch.devices import Slot
+from pipeline.dispatch.ends import End, How
 from pipeline.dispatch.tasks import Task
 
 GRACE = 8.0  # seconds a cell has to end by itself
@@ -22,46 +24,46 @@ PRELOADED = ["pipeline.cells.run", "pipeline.detector.train"]
 
 
 class Local:
-    """Runs cells as processes; `find` is asked for places again as cells end, since GPUs prove roomier than feared.
+    """Runs cells as processes; `find` is asked for slots again as cells end, since GPUs prove roomier than feared.
 
     On a CPU the processes are forked from one that has imported torch and MMDetection already, which saves each cell
     the seconds of doing so. A GPU's driver does not survive a fork: there each imports for itself.
     """
 
-    def __init__(self, find: Callable[[], Sequence[Place]], device: str) -> None:
-        self.find, self.places = find, find()
+    def __init__(self, find: Callable[[], Sequence[Slot]], device: str, paths: Paths) -> None:
+        self.find, self.slots, self.paths = find, find(), paths
         self.context: ForkServerContext | SpawnContext
         if device == "cpu":
             self.context = multiprocessing.get_context("forkserver")
             self.context.set_forkserver_preload(PRELOADED)
         else:
             self.context = multiprocessing.get_context("spawn")
-        self.running: dict[str, tuple[BaseProcess, Place]] = {}
+        self.running: dict[str, tuple[BaseProcess, Slot]] = {}
 
-    def room(self) -> int:
+    def free_slots(self) -> int:
         return len(self._free())
 
-    def _free(self) -> list[Place]:
-        free = list(self.places)
-        for _, place in self.running.values():
-            if place in free:
-                free.remove(place)
+    def _free(self) -> list[Slot]:
+        free = list(self.slots)
+        for _, slot in self.running.values():
+            if slot in free:
+                free.remove(slot)
         return free
 
     def start(self, tasks: Sequence[Task]) -> None:
-        for task, place in zip(tasks, self._free(), strict=False):
-            arguments = (task.plan, task.cell.seed, task.folder, place.environment)
+        for task, slot in zip(tasks, self._free(), strict=False):
+            arguments = (task.plan, task.cell.seed, self.paths, task.scratch, slot.environment)
             process = self.context.Process(target=_work, args=arguments, name=str(task.cell))
             process.start()
-            self.running[task.fingerprint] = (process, place)
+            self.running[task.fingerprint] = (process, slot)
 
-    def ended(self) -> Mapping[str, str]:
+    def ended(self) -> Mapping[str, End]:
         gone = {key: process.exitcode for key, (process, _) in self.running.items() if process.exitcode is not None}
         for key in gone:
             self.running.pop(key)[0].join()
         if gone:
-            self.places = self.find()
-        return {key: _how(code) for key, code in gone.items()}
+            self.slots = self.find()
+        return {key: _end(code) for key, code in gone.items()}
 
     def stop(self) -> None:
         processes = [process for process, _ in self.running.values()]
@@ -75,25 +77,25 @@ class Local:
                 process.join()
 
 
-def _how(code: int) -> str:
-    return f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+def _end(code: int) -> End:
+    return End(How.KILLED, signal=-code) if code < 0 else End(How.EXITED, code=code)
 
 
-def _work(plan: Path, seed: int, folder: Path, environment: Mapping[str, str]) -> None:
+def _work(plan: Path, seed: int, paths: Paths, scratch: CellPaths, environment: Mapping[str, str]) -> None:
     """One cell in its process. Its words go to the cell's log, also those of C libraries and of a crash."""
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the coordinator, which asks its cells to end
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "train.log").open("a") as log:
+    scratch.folder.mkdir(parents=True, exist_ok=True)
+    with scratch.log.open("a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     threading.Thread(target=_end_with_the_coordinator, daemon=True).start()
     from pipeline.cells import run
     from pipeline.common.errors import UserError
-    from pipeline.common.files import read_json
+    from pipeline.records import Plan
 
     try:
-        run.run(read_json(plan), seed)
+        run.run(Plan.read(plan), seed, paths)
     except KeyboardInterrupt:  # asked to end: to the coordinator that is as good as killed
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)

@@ -15,14 +15,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.cells.state import SCRATCH, scratch, standings
+from pipeline.cells.state import standings
 from pipeline.common.errors import UserError
-from pipeline.common.files import read_json, read_json_if_whole, write_json
+from pipeline.common.paths import CellPaths, Paths
+from pipeline.dispatch.ends import End, How
 from pipeline.dispatch.tasks import Task
+from pipeline.records import Job, Manifest, Plan
 from pipeline.study import Study
 from pipeline.study.cluster import Cluster
 
-JOBS = SCRATCH / "slurm"  # submitit's pickles and the jobs' output
 ARRAY = 1000  # jobs in one array at most: Slurm's own MaxArraySize is 1001 unless changed
 REQUEUES = 1000  # by time limits; each one made at least the epochs that fit into it
 EVERY = 2.0  # seconds between two questions to squeue
@@ -37,62 +38,59 @@ ENDED = {
     "CANCELLED",
     "OUT_OF_MEMORY",
 }
-FINAL = {
-    "CANCELLED": "its job was cancelled",
-    "OUT_OF_MEMORY": "its job ran out of memory: raise memory_gb in the cluster's settings",
-    "COMPLETED": "its job ended",
-}
+FINAL = {"CANCELLED": How.CANCELLED, "OUT_OF_MEMORY": How.OUT_OF_MEMORY, "COMPLETED": How.EXITED}
 
 
 class CellJob:
     """What a node runs: a cell, or this node's share of one that spans several."""
 
-    def __call__(self, plan: Path, seed: int) -> str:
+    def __call__(self, plan: Path, seed: int, paths: Paths) -> str:
         from pipeline.cells import run
 
         try:
-            content = read_json(plan)
+            content = Plan.read(plan)
             if int(os.environ.get("SLURM_PROCID", "0")) > 0:
-                return _join(content, seed)
-            return run.run(content, seed)
+                return _join(content, seed, paths)
+            return run.run(content, seed, paths)
         except UserError as error:  # the cell's files say it too; an exception would only be pickled
             print(error, flush=True)
             return str(error)
 
-    def checkpoint(self, plan: Path, seed: int) -> Any:
+    def checkpoint(self, plan: Path, seed: int, paths: Paths) -> Any:
         """Called when the time is nearly up or the job is preempted: requeue the same, the cell resumes itself."""
         from submitit.helpers import DelayedSubmission
 
-        return DelayedSubmission(self, plan, seed)
+        return DelayedSubmission(self, plan, seed, paths)
 
 
-def _join(plan: Mapping[str, Any], seed: int) -> str:
+def _join(plan: Plan, seed: int, paths: Paths) -> str:
     from pipeline.cells.torchrun import torchrun
-    from pipeline.study.plan import MANIFEST, fingerprint
+    from pipeline.study.plan import fingerprint
 
-    identity = fingerprint(plan["digest"], read_json(MANIFEST)["digest"], seed)
-    scratch(identity).mkdir(parents=True, exist_ok=True)
-    torchrun(plan["config"]["resources"]["processes"], scratch(identity), seed, identity)
+    identity = fingerprint(plan.digest, Manifest.read(paths.manifest).digest, seed)
+    cell = paths.cell(identity)
+    cell.folder.mkdir(parents=True, exist_ok=True)
+    torchrun(plan.resources.processes, cell, seed, identity)
     return identity
 
 
 class Slurm:
     """Submits cells and asks for their jobs. Raises UserError where there is no Slurm or it refuses a job."""
 
-    def __init__(self, study: Study, cluster: Cluster, parallel: int | None) -> None:
+    def __init__(self, study: Study, cluster: Cluster, parallel: int | None, paths: Paths) -> None:
         if not (shutil.which("sbatch") and shutil.which("squeue")):
             raise UserError(
                 "--engine slurm: sbatch and squeue are not on the PATH; run it on a login node of a cluster"
             )
-        self.study, self.cluster, self.parallel = study, cluster, parallel
+        self.study, self.cluster, self.parallel, self.paths = study, cluster, parallel, paths
         self.jobs: dict[str, str] = {}  # fingerprint -> job id
         self.asked = 0.0
 
-    def room(self) -> int:
+    def free_slots(self) -> int:
         return ARRAY - len(self.jobs) if len(self.jobs) < ARRAY // 2 else 0
 
     def start(self, tasks: Sequence[Task]) -> None:
-        submitted = {task.fingerprint: job for task in tasks if (job := job_of(task.folder))}
+        submitted = {task.fingerprint: job for task in tasks if (job := job_of(task.scratch))}
         states = job_states(submitted.values())
         self.jobs |= {fingerprint: job for fingerprint, job in submitted.items() if active(states.get(job))}
         new = [task for task in tasks if task.fingerprint not in self.jobs]
@@ -102,18 +100,18 @@ class Slurm:
     def _submit(self, tasks: Sequence[Task]) -> None:
         import submitit
 
-        executor = submitit.SlurmExecutor(folder=(JOBS / "%j").absolute(), max_num_timeout=REQUEUES)
+        executor = submitit.SlurmExecutor(folder=(self.paths.jobs / "%j").absolute(), max_num_timeout=REQUEUES)
         try:
             executor.update_parameters(**parameters(self.study, self.cluster, self.parallel))
             with executor.batch():
-                jobs = [executor.submit(CellJob(), task.plan, task.cell.seed) for task in tasks]
+                jobs = [executor.submit(CellJob(), task.plan, task.cell.seed, self.paths) for task in tasks]
         except (submitit.core.utils.FailedJobError, ValueError, TypeError) as error:
             raise UserError(f"Slurm refused the jobs: {error}") from None
         for task, job in zip(tasks, jobs, strict=True):
-            write_json(task.folder / "job.json", {"job": job.job_id, "submitted": round(time.time(), 3)})
+            Job(job=job.job_id, submitted=round(time.time(), 3)).write(task.scratch.job)
             self.jobs[task.fingerprint] = job.job_id
 
-    def ended(self) -> Mapping[str, str]:
+    def ended(self) -> Mapping[str, End]:
         if not self.jobs or time.monotonic() - self.asked < EVERY:
             return {}
         try:
@@ -125,7 +123,7 @@ class Slurm:
         gone = {key: states.get(job) for key, job in self.jobs.items() if not active(states.get(job))}
         for key in gone:
             del self.jobs[key]
-        return {key: FINAL.get(state or "", f"killed ({state or 'its job is gone'})") for key, state in gone.items()}
+        return {key: End(FINAL.get(state or "", How.KILLED), state=state) for key, state in gone.items()}
 
     def stop(self) -> None:
         """Jobs go on without their coordinator: the next one finds them. `dispatch --cancel` ends them."""
@@ -154,10 +152,10 @@ def parameters(study: Study, cluster: Cluster, parallel: int | None) -> dict[str
     return {key: value for key, value in wanted.items() if value is not None}
 
 
-def job_of(folder: Path) -> str | None:
-    """The job that the cell of this scratch folder was last submitted as."""
-    submitted = read_json_if_whole(folder / "job.json")
-    return str(submitted["job"]) if submitted else None
+def job_of(scratch: CellPaths) -> str | None:
+    """The job that a cell was last submitted as."""
+    submitted = Job.read_if_there(scratch.job)
+    return submitted.job if submitted else None
 
 
 def active(state: str | None) -> bool:
@@ -176,17 +174,17 @@ def job_states(jobs: Iterable[str]) -> dict[str, str]:
     return dict(re.findall(r"^(\S+)\|(\w+)", result.stdout, re.MULTILINE))
 
 
-def jobs_of(study: Study, root: Path = Path()) -> dict[str, str]:
+def jobs_of(study: Study, paths: Paths) -> dict[str, str]:
     """Fingerprint -> job id of the cells of a study that are not over and were submitted once."""
-    if not (root / JOBS).exists():
+    if not paths.jobs.exists():
         return {}
-    cells = (s.fingerprint for s in standings(study, root) if s.fingerprint and s.state not in ("done", "failed"))
-    return {fingerprint: job for fingerprint in cells if (job := job_of(scratch(fingerprint, root)))}
+    cells = (s.fingerprint for s in standings(study, paths) if s.fingerprint and s.state not in ("done", "failed"))
+    return {fingerprint: job for fingerprint in cells if (job := job_of(paths.cell(fingerprint)))}
 
 
-def cancel(study: Study) -> list[str]:
+def cancel(study: Study, paths: Paths) -> list[str]:
     """End the study's jobs; what was done. The cells stay resumable."""
-    jobs = jobs_of(study)
+    jobs = jobs_of(study, paths)
     if not jobs:
         return []
     states = job_states(jobs.values())

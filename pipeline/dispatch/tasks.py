@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.cells.state import Standing, scratch, standings
+from pipeline.cells.state import Standing, standings
 from pipeline.common.errors import UserError
+from pipeline.common.paths import CellPaths, Paths
 from pipeline.study import Cell, Study
-from pipeline.study.plan import PLANS
 
 LOCKED = re.compile(r"^  train@(\S+):$", re.MULTILINE)
 
@@ -25,14 +25,15 @@ class Task:
 
     cell: Cell
     fingerprint: str
+    paths: Paths
 
     @property
     def plan(self) -> Path:
-        return PLANS / f"{self.cell.variant}.json"
+        return self.paths.plan(self.cell.variant)
 
     @property
-    def folder(self) -> Path:
-        return scratch(self.fingerprint)
+    def scratch(self) -> CellPaths:
+        return self.paths.cell(self.fingerprint)
 
 
 def make_plans() -> None:
@@ -43,28 +44,27 @@ def make_plans() -> None:
         raise UserError("\n".join(said) or "`dvc repro plan` failed and said nothing")
 
 
-def open_tasks(study: Study) -> tuple[list[Task], list[Standing]]:
+def open_tasks(study: Study, paths: Paths) -> tuple[list[Task], list[Standing]]:
     """The cells to train, and those that are finished, in the study's order."""
-    found = list(standings(study))
-    if restore(str(standing.cell) for standing in found if standing.state != "done"):
-        found = list(standings(study))
+    found = list(standings(study, paths))
+    if restore((str(standing.cell) for standing in found if standing.state != "done"), paths):
+        found = list(standings(study, paths))
     finished: list[Standing] = []
     tasks: dict[str, Task] = {}
     for standing in found:
         if standing.state == "done":
             finished.append(standing)
         elif standing.fingerprint:
-            tasks.setdefault(standing.fingerprint, Task(standing.cell, standing.fingerprint))
+            tasks.setdefault(standing.fingerprint, Task(standing.cell, standing.fingerprint, paths))
     return list(tasks.values()), finished
 
 
-def restore(names: Iterable[str]) -> bool:
+def restore(names: Iterable[str], paths: Paths) -> bool:
     """Check out those of these cells that DVC calls up to date but for lost outputs; whether there were any.
 
     DVC is asked for cells in dvc.lock alone: asking for all of ten thousand takes half a minute.
     """
-    lock = Path("dvc.lock")
-    locked = set(LOCKED.findall(lock.read_text(encoding="utf-8"))) if lock.exists() else set()
+    locked = set(LOCKED.findall(paths.lock.read_text(encoding="utf-8"))) if paths.lock.exists() else set()
     asked = [f"train@{name}" for name in sorted(locked & set(names))]
     if not asked:
         return False

@@ -14,7 +14,7 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Outcome",
-    "Plan",
+    "PowerPlan",
     "Settings",
     "VariantComparison",
     "article_outcome",

@@ -7,6 +7,7 @@ a second detection of a box, Bkg no box there, Miss a box not found; FP and FN m
 from __future__ import annotations
 
 from collections.abc import Mapping
+
 import hotcoco
 import numpy as np
 

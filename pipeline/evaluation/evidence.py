@@ -26,7 +26,7 @@ from pipeline.evaluation.matches import positives
 from pipeline.evaluation.metrics import RECALLS, coco_metrics
 from pipeline.evaluation.noise import noise_floor
 from pipeline.evaluation.runs import Cell, Measured, Progress, Runs, measure, values
-from pipeline.evaluation.settings import Pairing, Settings
+from pipeline.evaluation.settings import DEFAULT, Pairing, Settings
 from pipeline.records.results import BoxCounts, BoxTable, Curves, ErrorTypes, Examples
 
 
@@ -45,12 +45,12 @@ class Evaluation:
 def compare(
     ground_truth: GroundTruthSource,
     runs: Runs,
-    baseline: str = "baseline",
-    resamples: int = 2000,
-    seed: int = 0,
-    equivalence: float = 0.005,
-    alpha: float = 0.05,
-    pairing: Pairing = "none",
+    baseline: str = DEFAULT.baseline,
+    resamples: int = DEFAULT.resamples,
+    seed: int = DEFAULT.seed,
+    equivalence: float = DEFAULT.equivalence,
+    alpha: float = DEFAULT.alpha,
+    pairing: Pairing = DEFAULT.pairing,
 ) -> Comparison:
     """Compare all variants with the baseline in AP. `runs` is variant -> {seed: detections or their path}.
 

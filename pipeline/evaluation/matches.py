@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.common.coco import MEDIUM, SMALL
 from pipeline.evaluation.boxes import Bools, Detections, Floats, GroundTruth, Ints
 
 MAX_DETECTIONS = 100  # an image and class
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
-AREA_RANGES = np.array([[0, 1e5**2], [0, 32**2], [32**2, 96**2], [96**2, 1e5**2]])  # all, small, medium, large
+LARGEST = 1e5**2
+AREA_RANGES = np.array([[0, LARGEST], [0, SMALL], [SMALL, MEDIUM], [MEDIUM, LARGEST]])  # all, small, medium, large
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ def plan_power(
     images: Sequence[int] | None = None,
     image_price: float = 0.01,
 ) -> PowerPlan:
-    """Behind `python -m pipeline power`: from a comparison's variances, a table and the cheapest way to show `wanted` AP.
+    """Behind `python -m pipeline power`: from the variances of a comparison, a table
+    and the cheapest way to show `wanted` AP.
 
     Prices are in trained cells: (m + 1) k of them, and `image_price` for every labelled image beyond those at hand.
     `cheapest` is None where no effect is asked for or none of up to 100 seeds shows it. Raises UserError where the

@@ -7,6 +7,7 @@ from typing import Literal
 from pipeline.records.base import Record
 
 FailureKind = Literal["memory", "disk", "diverged", "input", "exception"]
+BeatState = Literal["running", "predicting", "done"]
 
 
 class CellIdentity(Record):
@@ -18,9 +19,9 @@ class CellIdentity(Record):
 
 
 class Heartbeat(Record):
-    """heartbeat.json, rewritten as a cell trains. `elapsed` are the seconds of all its sessions, `time` is unix time."""
+    """heartbeat.json, rewritten as a cell trains. `elapsed` are the seconds of all its sessions, `time` unix time."""
 
-    state: Literal["running", "predicting", "done"]
+    state: BeatState
     epoch: int
     epochs: int
     step: int

@@ -78,7 +78,7 @@ class BoxTable(Record):
 
 
 class ShownBox(Part):
-    """`bbox` is x, y, width, height in pixels. `outcome` is the evaluation's own judgement: a box of the ground truth is
+    """`bbox` is x, y, width, height in pixels; `outcome` is the evaluation's judgement. A box of the ground truth is
     a `truth` or a `crowd`; a detection has `found` its box, is `false`, or is `ignored` (in a crowd); a box that no
     detection found is `missed`.
     """

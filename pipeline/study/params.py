@@ -83,6 +83,17 @@ def load(path: str | Path) -> Study:
     return _load(Path(path), Study, "; `python -m pipeline preset demo` writes one")
 
 
+def load_complete(path: Path) -> Study:
+    """The study, with every section written out: DVC refuses a missing one, but only when its stage comes up."""
+    study = load(path)
+    missing = [name for name in Study.model_fields if name not in (*study.model_fields_set, "cluster")]
+    if missing:
+        raise UserError(
+            f"{path}: {missing[0]}: this key is required, since dvc.yaml names it; `{missing[0]}: {{}}` will do"
+        )
+    return study
+
+
 def load_cluster(study: Study, path: Path) -> Cluster:
     """The settings of the cluster: a file of their own or the study's section. Raises UserError if there are both."""
     if path.exists() and study.cluster:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from pipeline import attention
 
+Pairing = Literal["none", "seeds"]
 Place = Literal["after_conv1", "after_conv2", "after_conv3", "before_add", "after_stage", "neck"]
 
 
@@ -187,7 +188,7 @@ class Evaluation(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     equivalence: Annotated[float, Field(gt=0, lt=1)] = 0.005
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    pairing: Literal["none", "seeds"] = "none"
+    pairing: Pairing = "none"
 
 
 class Tracking(Section):
