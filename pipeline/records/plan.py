@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from pydantic import JsonValue
+from pydantic import JsonValue, field_validator
 
 from pipeline.records.base import Part, Record
 
@@ -31,6 +32,14 @@ class Plan(Record):
     code: dict[str, str]
     versions: dict[str, str]
     digest: str
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _as_json_has_it(cls, value: Any) -> Any:
+        """MMEngine's configs hold tuples, JSON has lists."""
+        if isinstance(value, Mapping):
+            return {key: cls._as_json_has_it(item) for key, item in value.items()}
+        return [cls._as_json_has_it(item) for item in value] if isinstance(value, list | tuple) else value
 
     @property
     def resources(self) -> Resources:

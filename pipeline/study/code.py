@@ -8,14 +8,15 @@ the plan already.
 from __future__ import annotations
 
 import ast
-import importlib.util
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pipeline import attention
 from pipeline.common.errors import UserError
 from pipeline.common.files import digest
+from pipeline.common.paths import PROJECT
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = PROJECT
 COMPUTES = ("pipeline.attention", "pipeline.detector")
 ATTENTION = ("pipeline.attention", "pipeline.attention._base")  # what builds every module, however it names its base
 
@@ -90,11 +91,7 @@ def _file(module: str) -> Path:
 def _candidates(module: str) -> list[Path]:
     """Where the source of a module may lie: in its package's folders, or below the project's root."""
     package, _, leaf = module.rpartition(".")
-    if not package:
-        folders = [ROOT]
-    elif package.split(".")[0] == "pipeline":
-        spec = importlib.util.find_spec(package)  # a package may have several folders: attention takes a user's own
-        folders = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
-    else:
-        folders = [ROOT.joinpath(*package.split("."))]
+    folders = [ROOT.joinpath(*package.split("."))] if package else [ROOT]
+    if package == attention.__name__:  # it may have further folders
+        folders = [Path(folder) for folder in attention.__path__]
     return [path for folder in folders for path in (folder / f"{leaf}.py", folder / leaf / "__init__.py")]

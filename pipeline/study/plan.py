@@ -13,8 +13,6 @@ import importlib.metadata
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import JsonValue
-
 from pipeline.common.errors import UserError
 from pipeline.common.files import digest
 from pipeline.common.paths import Paths
@@ -27,8 +25,8 @@ TRAINING = "pipeline.detector.train"  # what a cell runs
 LIBRARIES = ("torch", "onedl-mmdetection", "onedl-mmcv", "onedl-mmengine", "numpy", "opencv-python")
 
 
-def make(study: Study, variant: str, config: dict[str, JsonValue], weights: Weights | None) -> Plan:
-    """The plan of a variant, from its resolved config."""
+def make(study: Study, variant: str, config: dict[str, Any], weights: Weights | None) -> Plan:
+    """The plan of a variant, from its resolved config as MMEngine has it (with tuples)."""
     names = {insertion.name for insertion in study.variants[variant].attention}
     repeat = study.variants[variant].repeat
     code = code_digests([TRAINING, *(f"pipeline.attention.{name}" for name in sorted(names))])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -11,14 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import psutil
 import pytest
 
 from pipeline.cells import claims
-from pipeline.cells.claims import Claimed, Owner, claim, owner
+from pipeline.cells.claims import Claimed, claim, me, owner
+from pipeline.records import Owner
 
 TAKE = """
 import sys, time
@@ -38,7 +37,7 @@ except Claimed:
 
 def write(folder: Path, pid: int, host: str | None = None, number: int = 1, age: float = 0.0) -> Path:
     path = folder / f"claim.{number}"
-    path.write_text(json.dumps(asdict(Owner(host or socket.gethostname(), pid, time.time()))))
+    Owner(host=host or socket.gethostname(), pid=pid, born=time.time()).write(path)
     os.utime(path, (time.time() - age,) * 2)
     return path
 
@@ -62,13 +61,13 @@ def zombie() -> Iterator[int]:
 def test_an_owner_is_seen_while_it_lives_and_lets_go(tmp_path: Path) -> None:
     assert owner(tmp_path / "nothing yet") is None
     with claim(tmp_path):
-        assert owner(tmp_path) == Owner.me()
+        assert owner(tmp_path) == me()
         with (
             pytest.raises(Claimed, match=f"being trained by process {os.getpid()} on {socket.gethostname()}"),
             claim(tmp_path),
         ):
             pass
-        assert owner(tmp_path) == Owner.me()
+        assert owner(tmp_path) == me()
     assert owner(tmp_path) is None
     with claim(tmp_path):
         assert owner(tmp_path)
@@ -78,11 +77,11 @@ def test_an_owner_is_seen_while_it_lives_and_lets_go(tmp_path: Path) -> None:
 def test_a_dead_owner_of_this_host_is_followed_at_once(tmp_path: Path) -> None:
     write(tmp_path, dead_pid())
     with claim(tmp_path):
-        assert owner(tmp_path) == Owner.me()
+        assert owner(tmp_path) == me()
     with zombie() as pid:
         write(tmp_path, pid, number=7)
         assert owner(tmp_path) is None
-    write(tmp_path, os.getpid(), number=8).write_text(json.dumps(asdict(Owner(socket.gethostname(), os.getpid(), 0.0))))
+    Owner(host=socket.gethostname(), pid=os.getpid(), born=0.0).write(write(tmp_path, os.getpid(), number=8))
     assert owner(tmp_path) is None  # the pid is another process's by now
 
 
@@ -92,7 +91,7 @@ def test_an_owner_on_another_host_counts_by_its_last_touch(tmp_path: Path) -> No
         pass
     write(tmp_path, 1, host="elsewhere", age=claims.SILENCE + 30)
     with claim(tmp_path):
-        assert owner(tmp_path) == Owner.me()
+        assert owner(tmp_path) == me()
 
 
 def test_a_living_owner_touches_its_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

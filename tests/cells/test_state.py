@@ -2,77 +2,98 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from pipeline.cells import state as cells
 from pipeline.cells.claims import claim
-from pipeline.common.files import file_sha256, write_json
+from pipeline.cells.state import collect, standing
+from pipeline.common.errors import UserError
+from pipeline.common.files import file_sha256
+from pipeline.common.paths import CellPaths, Paths
 from pipeline.study import Cell
+from tests import made
 
-CELL, PRINT = Cell("se", 1), "f" * 64
+CELL, PRINT = Cell("se", 1), made.FINGERPRINT
 
 
-def finished(root: Path) -> Path:
+def finished(paths: Paths) -> CellPaths:
     """A scratch folder as training leaves it."""
-    folder = cells.scratch(PRINT, root)
-    folder.mkdir(parents=True)
-    for name in cells.OUTPUTS[:-1]:
-        (folder / name).write_text(name)
-    digests = {
-        "checkpoint_sha256": file_sha256(folder / "checkpoint.pth"),
-        "predictions_sha256": file_sha256(folder / "predictions.json.gz"),
-    }
-    run = {"fingerprint": PRINT, "variant": "first name", "seed": 1, "epochs": 5, "seconds": 9.0, **digests}
-    write_json(folder / "run.json", run)
-    (folder / "DONE").write_text(PRINT)
-    return folder
+    cell = paths.cell(PRINT)
+    cell.folder.mkdir(parents=True)
+    for file in cell.outputs[:-1]:
+        file.write_text(file.name)
+    made.run(
+        variant="first name",
+        checkpoint_sha256=file_sha256(cell.checkpoint),
+        predictions_sha256=file_sha256(cell.predictions),
+    ).write(cell.run)
+    cell.done.write_text(PRINT)
+    return cell
 
 
-def state(root: Path) -> tuple[str, str]:
-    standing = cells.standing(CELL, PRINT, root)
-    return standing.state, standing.detail
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths(tmp_path)
 
 
-def test_each_state_in_the_life_of_a_cell(tmp_path: Path) -> None:
-    assert cells.standing(CELL, None, tmp_path).detail == "not planned yet"
-    assert state(tmp_path) == ("to do", "")
-    folder = cells.scratch(PRINT, tmp_path)
-    with claim(folder):
-        assert state(tmp_path) == ("running", "starting")
-        write_json(folder / "heartbeat.json", {"epoch": 2, "epochs": 5})
-        assert state(tmp_path) == ("running", "epoch 2 of 5")
-    assert state(tmp_path) == ("interrupted", "epoch 2 of 5")
-    write_json(folder / "FAILED", {"kind": "diverged", "reason": "the loss is nan", "tail": []})
-    assert state(tmp_path) == ("failed", "the loss is nan")
-    with claim(folder):  # it is tried again
-        assert state(tmp_path) == ("running", "epoch 2 of 5")
+def state(paths: Paths) -> tuple[str, str]:
+    found = standing(CELL, PRINT, paths)
+    return found.state, found.detail
 
 
-def test_done_in_scratch_and_done_by_collection_alone(tmp_path: Path) -> None:
-    folder = finished(tmp_path)
-    assert state(tmp_path) == ("done", "5 epochs")
-    target = cells.collect(CELL, PRINT, tmp_path)
-    assert sorted(path.name for path in target.iterdir()) == sorted(cells.OUTPUTS)
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
-    assert state(tmp_path) == ("done", "5 epochs")
-    assert cells.standing(CELL, "e" * 64, tmp_path).state == "to do"  # another plan's run is not this cell's
+def test_each_state_in_the_life_of_a_cell(paths: Paths) -> None:
+    assert standing(CELL, None, paths).detail == "not planned yet"
+    assert state(paths) == ("to do", "")
+    cell = paths.cell(PRINT)
+    with claim(cell.folder):
+        assert state(paths) == ("running", "starting")
+        made.heartbeat(epoch=2, epochs=5).write(cell.heartbeat)
+        assert state(paths) == ("running", "epoch 2 of 5")
+    assert state(paths) == ("interrupted", "epoch 2 of 5")
+    made.failure().write(cell.failed)
+    assert state(paths) == ("failed", "the loss is nan")
+    with claim(cell.folder):  # it is tried again
+        assert state(paths) == ("running", "epoch 2 of 5")
 
 
-def test_a_run_is_collected_under_the_name_it_has_now(tmp_path: Path) -> None:
-    finished(tmp_path)
-    assert '"variant": "se"' in (cells.collect(CELL, PRINT, tmp_path) / "run.json").read_text()
+def test_done_in_scratch_and_done_by_collection_alone(paths: Paths) -> None:
+    cell = finished(paths)
+    assert state(paths) == ("done", "5 epochs")
+    collect(CELL, PRINT, paths)
+    names = sorted(file.name for file in paths.run("se", 1).iterdir())
+    assert names == sorted(file.name for file in cell.outputs)
+    shutil.rmtree(cell.folder)
+    assert state(paths) == ("done", "5 epochs")
+    assert standing(CELL, "e" * 64, paths).state == "to do"  # another plan's run is not this cell's
 
 
-def test_a_broken_file_is_not_collected_and_what_was_there_stays(tmp_path: Path) -> None:
-    folder = finished(tmp_path)
-    cells.collect(CELL, PRINT, tmp_path)
-    (folder / "checkpoint.pth").write_text("broken")
+def test_a_folder_called_runs_is_nothing_special(tmp_path: Path) -> None:
+    paths = Paths(tmp_path / "runs" / "study")
+    finished(paths).done.unlink()
+    assert state(paths) == ("to do", "")  # not marked whole: what is in it does not count
+
+
+def test_a_run_is_collected_under_the_name_it_has_now(paths: Paths) -> None:
+    finished(paths)
+    collect(CELL, PRINT, paths)
+    assert '"variant": "se"' in CellPaths(paths.run("se", 1)).run.read_text()
+
+
+def test_a_broken_file_is_not_collected_and_what_was_there_stays(paths: Paths) -> None:
+    cell = finished(paths)
+    collect(CELL, PRINT, paths)
+    cell.checkpoint.write_text("broken")
     with pytest.raises(OSError, match=r"checkpoint\.pth does not match"):
-        cells.collect(CELL, PRINT, tmp_path)
-    target = cells.collected(CELL, tmp_path)
-    assert (target / "checkpoint.pth").read_text() == "checkpoint.pth"
-    assert [path.name for path in target.parent.iterdir()] == ["1"]
+        collect(CELL, PRINT, paths)
+    target = CellPaths(paths.run("se", 1))
+    assert target.checkpoint.read_text() == "checkpoint.pth"
+    assert [path.name for path in target.folder.parent.iterdir()] == ["1"]
+
+
+def test_a_damaged_run_is_named(paths: Paths) -> None:
+    cell = finished(paths)
+    cell.run.write_text('{"schema": 1, "epochs": "many"')
+    with pytest.raises(UserError, match=r"run\.json: damaged"):
+        state(paths)

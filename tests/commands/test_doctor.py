@@ -9,6 +9,7 @@ import torch
 from ruamel.yaml import YAML
 
 from pipeline.commands import doctor
+from pipeline.common.paths import Paths
 from tests.conftest import ROOT, TINY
 
 
@@ -16,7 +17,7 @@ def findings(folder: Path, **train: object) -> list[doctor.Finding]:
     with (folder / "params.yaml").open("w") as file:
         YAML().dump({**TINY, "train": {**TINY["train"], **train}}, file)
     (folder / "requirements.txt").write_text((ROOT / "requirements.txt").read_text())
-    return list(doctor.findings_of(folder))
+    return list(doctor.findings_of(Paths(folder)))
 
 
 def test_this_machine_can_run_the_tiny_study(tmp_path: Path) -> None:
@@ -37,11 +38,11 @@ def test_too_many_threads_and_another_version_are_notes(tmp_path: Path) -> None:
     notes = [finding.text for finding in findings(tmp_path, threads=4096) if finding.grade == "note"]
     assert any("train.threads is 4096" in note for note in notes)
     (tmp_path / "requirements.txt").write_text("torch==0.0.1\n")
-    notes = [finding.text for finding in doctor.findings_of(tmp_path) if finding.grade == "note"]
+    notes = [finding.text for finding in doctor.findings_of(Paths(tmp_path)) if finding.grade == "note"]
     assert any("torch" in note and "0.0.1" in note for note in notes)
 
 
 def test_a_broken_params_file_makes_it_exit_with_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "params.yaml").write_text("variants: {}\n")
-    assert doctor.examine(tmp_path, quiet=True) == 1
+    assert doctor.examine(Paths(tmp_path), quiet=True) == 1
     assert "params.yaml" in capsys.readouterr().out

@@ -9,7 +9,9 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from pipeline.common.errors import UserError
-from pipeline.dataset import load_split, prepare
+from pipeline.dataset import load_split, prepare, text
+from pipeline.records import Card
+from pipeline.records.card import Repair
 from pipeline.study.sections import Coco, Roadmarks
 
 BCCD = Path(__file__).parents[3] / "shared" / "data" / "bccd"
@@ -79,14 +81,14 @@ def test_own_files(own, tmp_path):
         },
         "report_split": "val",
     }
-    assert json.loads((out / "card.json").read_text()) == json.loads(json.dumps(card.as_dict()))
+    assert Card.read(out / "card.json") == card
     assert (card.name, card.licence) == ("mine", "CC0")
-    assert {rule: found["count"] for rule, found in card.repairs.items()} == {
+    assert {rule: found.count for rule, found in card.repairs.items()} == {
         "empty_box_dropped": 1, "box_clipped": 1, "area_filled": 4 - 1 + 1, "iscrowd_filled": 4,
     }  # fmt: skip
-    assert card.splits["train"]["images_without_boxes"] == 1
-    assert "light" in str(card)
-    assert "1 x empty_box_dropped" in str(card)
+    assert card.splits["train"].images_without_boxes == 1
+    assert "light" in text(card)
+    assert "1 x empty_box_dropped" in text(card)
 
 
 def test_a_test_split_is_what_the_report_speaks_of(own, tmp_path):
@@ -126,7 +128,7 @@ def test_one_file_is_divided(own, tmp_path):
     write(source, "all.json", images, [(number, number % 2 + 1, [1, 1, 5, 5]) for number in range(1, 21)])
     whole = dataset(train=None, val=None, origin=str(source / "all.json"), split={"val": 0.2, "test": 0.1, "seed": 3})
     card = prepare(whole, tmp_path / "coco")
-    assert {name: split["classes"] for name, split in card.splits.items()} == {
+    assert {name: split.classes for name, split in card.splits.items()} == {
         "train": {"sign": 7, "light": 7},
         "val": {"sign": 2, "light": 2},
         "test": {"sign": 1, "light": 1},
@@ -154,9 +156,9 @@ def test_equal_pictures_in_two_splits_are_reported_and_the_same_file_is_moved_ou
     boxes = [(1, 1, [1, 2, 3, 4]), (1, 2, [1, 2, 3, 4])]
     write(source, "train.json", [("a.png", "red"), ("b.png", "green"), ("c.png", "blue")], boxes)
     card = prepare(dataset(test="test.json"), tmp_path / "coco")
-    assert card.repairs["image_in_two_splits"]["count"] == 1
-    assert card.splits["train"]["images"] == 2
-    assert card.leaks == {
+    assert card.repairs["image_in_two_splits"].count == 1
+    assert card.splits["train"].images == 2
+    assert card.leaks.model_dump() == {
         "count": 1,
         "groups": [[{"split": "train", "file_name": "a.png"}, {"split": "val", "file_name": "d.png"}]],
     }
@@ -203,8 +205,8 @@ def test_roadmarks_by_a_relative_or_absolute_path(tmp_path, monkeypatch):
         manifest = json.loads((out / "manifest.json").read_text())
         assert {split["images"] for split in manifest["splits"].values()} == {"data/coco/images"}
         assert card.repairs == {}
-        assert card.leaks["count"] == card.duplicates["count"] == 0
-    assert card.splits["train"]["boxes"] == 8
+        assert card.leaks.count == card.duplicates.count == 0
+    assert card.splits["train"].boxes == 8
     assert len(list((out / "images").iterdir())) == 3
 
 
@@ -223,8 +225,8 @@ def test_pycocotools_reads_every_prepared_file(own, tmp_path, capsys):
         card = prepare(params, tmp_path / "coco")
         for name, split in card.splits.items():
             coco = COCO(tmp_path / "coco" / f"{name}.json")
-            assert len(coco.getImgIds()) == split["images"]
-            assert len(coco.getAnnIds(iscrowd=False)) == split["boxes"]
+            assert len(coco.getImgIds()) == split.images
+            assert len(coco.getAnnIds(iscrowd=False)) == split.boxes
             assert [category["name"] for category in coco.loadCats(coco.getCatIds(card.classes))] == card.classes
             assert coco.getCatIds() == list(range(1, len(card.classes) + 1))
             assert min(coco.getAnnIds()) >= 1
@@ -235,7 +237,7 @@ def test_pycocotools_reads_every_prepared_file(own, tmp_path, capsys):
 def test_real_blood_cells(tmp_path):
     params = {"source": "coco", "origin": str(BCCD / "annotations"), "images": str(BCCD / "images")}
     card = prepare(Coco(**params, train="instances_train.json", val="instances_val.json"), tmp_path / "coco")
-    assert card.repairs == {"empty_box_dropped": {"count": 2, "meaning": "the box has no width or no height"}}
+    assert card.repairs == {"empty_box_dropped": Repair(count=2, meaning="the box has no width or no height")}
     assert [(entry["split"], entry["id"]) for entry in card.details] == [("train", 2288), ("val", 887)]
-    assert [split["boxes"] for split in card.splits.values()] == [2804, 1137]
+    assert [split.boxes for split in card.splits.values()] == [2804, 1137]
     assert card.classes == ["RBC", "WBC", "Platelets"]

@@ -11,6 +11,8 @@ from mmengine.analysis import get_model_complexity_info
 
 from pipeline.detector.config import resolve
 from pipeline.detector.cost import _batch, _operations, attention_parameters, measure
+from pipeline.records import Cost
+from tests import made
 
 from . import tiny
 
@@ -36,28 +38,28 @@ PARAMETERS = {
 
 
 @pytest.fixture(scope="module")
-def costs(project: Any) -> dict[str, Any]:
+def costs(project: Any) -> Cost:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
-        plans = {name: {"config": resolve(STUDY, name).to_dict()} for name in STUDY.variants}
+        plans = {name: made.plan(config=resolve(STUDY, name).to_dict()) for name in STUDY.variants}
         return measure(plans, SIZE, rounds=2, warmup=1)
 
 
 @pytest.mark.parametrize("variant", PARAMETERS)
-def test_parameters_by_closed_form(variant: str, costs: dict[str, Any]) -> None:
-    variants = costs["variants"]
-    assert variants[variant]["attention_parameters"] == PARAMETERS[variant]
-    more = variants[variant]["parameters"] - variants["baseline"]["parameters"]
+def test_parameters_by_closed_form(variant: str, costs: Cost) -> None:
+    variants = costs.variants
+    assert variants[variant].attention_parameters == PARAMETERS[variant]
+    more = variants[variant].parameters - variants["baseline"].parameters
     assert more == PARAMETERS[variant]
     config = resolve(STUDY, variant)
     assert attention_parameters(config.to_dict()) == PARAMETERS[variant]
     model = MODELS.build(config.model)
-    assert variants[variant]["parameters"] == sum(parameter.numel() for parameter in model.parameters())
+    assert variants[variant].parameters == sum(parameter.numel() for parameter in model.parameters())
 
 
-def test_multiply_adds_of_an_attention_by_hand(costs: dict[str, Any]) -> None:
+def test_multiply_adds_of_an_attention_by_hand(costs: Cost) -> None:
     """GAM after stage 1 on a map of 24x16: two 1x1 and two 7x7 convolutions, 64 to 16 channels and back."""
-    added = {name: cost["gflops"] - costs["variants"]["baseline"]["gflops"] for name, cost in costs["variants"].items()}
+    added = {name: cost.gflops - costs.variants["baseline"].gflops for name, cost in costs.variants.items()}
     assert added["gam"] * 1e9 == pytest.approx(24 * 16 * 2 * 64 * 16 * (1 + 49), rel=1e-6)
     squeezed = sum(blocks * 2 * (4 * c) * c for blocks, c in zip(BLOCKS, THIN, strict=True))
     assert added["se"] * 1e9 == pytest.approx(squeezed, rel=1e-3)
@@ -86,8 +88,8 @@ def test_multiply_adds_of_a_pyramid_by_mmengine() -> None:
     assert 0.95 * theirs["flops"] < ours <= theirs["flops"]
 
 
-def test_what_is_not_counted_is_named(costs: dict[str, Any]) -> None:
-    plain, se = (costs["variants"][name]["uncounted"] for name in ("baseline", "se"))
+def test_what_is_not_counted_is_named(costs: Cost) -> None:
+    plain, se = (costs.variants[name].uncounted for name in ("baseline", "se"))
     assert plain["native_batch_norm"] == 1 + sum(BLOCKS) * 3 + 4  # stem, blocks, downsampling
     assert 1 <= plain["roi_align_forward"] <= 4  # one for each level that a proposal falls to
     assert 1 <= plain["nms"] <= 2  # of the proposals, and of the boxes if there are any
@@ -96,19 +98,19 @@ def test_what_is_not_counted_is_named(costs: dict[str, Any]) -> None:
         assert se[name] - plain[name] == sum(BLOCKS), name
 
 
-def test_latency_of_each_variant(costs: dict[str, Any]) -> None:
-    assert costs["variants"].keys() == STUDY.variants.keys()
-    assert (costs["rounds"], costs["image_size"], costs["threads"]) == (2, [96, 64], 1)
-    assert costs["hardware"]
-    for cost in costs["variants"].values():
-        latency = cost["latency_ms"]
-        assert 0 < latency["q1"] <= latency["median"] <= latency["q3"]
+def test_latency_of_each_variant(costs: Cost) -> None:
+    assert costs.variants.keys() == STUDY.variants.keys()
+    assert (costs.rounds, costs.image_size, costs.threads) == (2, (96, 64), 1)
+    assert costs.hardware
+    for cost in costs.variants.values():
+        latency = cost.latency_ms
+        assert 0 < latency.q1 <= latency.median <= latency.q3
 
 
 def test_a_single_round_is_its_own_quartiles() -> None:
-    found = measure({"baseline": {"config": resolve(STUDY, "baseline").to_dict()}}, SIZE, rounds=1, warmup=0)
-    latency = found["variants"]["baseline"]["latency_ms"]
-    assert latency["q1"] == latency["median"] == latency["q3"] > 0
+    found = measure({"baseline": made.plan(config=resolve(STUDY, "baseline").to_dict())}, SIZE, rounds=1, warmup=0)
+    latency = found.variants["baseline"].latency_ms
+    assert latency.q1 == latency.median == latency.q3 > 0
 
 
 def test_every_variant_runs_in_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +119,7 @@ def test_every_variant_runs_in_every_round(monkeypatch: pytest.MonkeyPatch) -> N
     order: list[int] = []
     real = cost._seconds
     monkeypatch.setattr(cost, "_seconds", lambda model, *rest: (order.append(id(model)), real(model, *rest))[1])
-    plans = {name: {"config": resolve(STUDY, name).to_dict()} for name in ("baseline", "se", "sge")}
+    plans = {name: made.plan(config=resolve(STUDY, name).to_dict()) for name in ("baseline", "se", "sge")}
     seen: list[tuple[int, int]] = []
     measure(plans, SIZE, rounds=3, warmup=1, progress=lambda done, total: seen.append((done, total)))
     rounds = [order[i : i + 3] for i in range(0, len(order), 3)]

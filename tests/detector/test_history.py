@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.detector.history import Progress, append, cut_after, line
+from pipeline.detector.history import Pace, append, cut_after, line
 
 ROWS = [(1, 1, "10.000", "loss", "2.5"), (1, 2, "11.000", "loss", "2.25"), (2, 3, "12.000", "loss", "2.0")]
 
@@ -50,11 +50,11 @@ def test_no_history_yet(tmp_path: Path) -> None:
 def test_time_left_is_the_pace_since_this_process_began(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1000.0]
     monkeypatch.setattr("time.time", lambda: clock[0])
-    progress = Progress(epochs=4, steps=100, first=40, before=7)  # resumed at step 40
+    progress = Pace(epochs=4, steps=100, first=40, before=7)  # resumed at step 40
     clock[0] += 30
     beat = progress.beat(3, 60, 1.5)
-    assert beat["elapsed"] == 37.0
-    assert beat["eta_seconds"] == 60.0  # 20 steps took 30 s, 40 are left
-    assert (beat["state"], beat["epoch"], beat["step"], beat["loss"]) == ("running", 3, 60, 1.5)
+    assert beat.elapsed == 37.0
+    assert beat.eta_seconds == 60.0  # 20 steps took 30 s, 40 are left
+    assert (beat.state, beat.epoch, beat.step, beat.loss) == ("running", 3, 60, 1.5)
     assert line(beat) == "  epoch 3/4  loss 1.500  1m 00s left"
     assert line(progress.beat(3, 60, None)) == "  epoch 3/4  loss -  1m 00s left"

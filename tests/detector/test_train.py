@@ -14,19 +14,22 @@ from mmdet.apis import inference_detector, init_detector
 from mmengine.config import Config
 
 from pipeline.cells import run as cell
-from pipeline.cells.state import SCRATCH, is_done
 from pipeline.commands import stages
 from pipeline.common.errors import UserError
-from pipeline.common.files import file_sha256, read_json, write_json
+from pipeline.common.files import file_sha256, read_json
+from pipeline.common.paths import CellPaths, Paths
 from pipeline.detector.checkpoints import saved
 from pipeline.detector.history import History
 from pipeline.detector.train import train, tuples
-from pipeline.study.plan import MANIFEST, fingerprint
+from pipeline.records import Failure, Heartbeat, Manifest, Plan, Run
+from pipeline.study import Study
+from pipeline.study.plan import fingerprint
 
 from . import tiny
 from .test_weights import checkpoint
 
 EPOCHS, PER_EPOCH, SEED = 4, 2, 0
+PATHS = Paths()
 KEPT = ("predictions.json.gz", "checkpoint.pth", "history.csv", "run.json", "DONE", "heartbeat.json", "train.log")
 # Pictures are shrunk to three quarters, so that boxes must be scaled back; low scores count too.
 STUDY = tiny.study(
@@ -39,20 +42,28 @@ STUDY = tiny.study(
 )
 
 
+def planned(study: Study, variant: str) -> Plan:
+    return stages.plan_of(study, variant, Manifest.read(PATHS.manifest), PATHS)
+
+
+def scratch(plan: Plan, seed: int) -> CellPaths:
+    return PATHS.cell(fingerprint(plan.digest, Manifest.read(PATHS.manifest).digest, seed))
+
+
 @pytest.fixture(scope="module")
-def plan(project: Path) -> dict[str, Any]:
+def plan(project: Path) -> Plan:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
-        return stages.plan_of(STUDY, "cbam")
+        return planned(STUDY, "cbam")
 
 
 @pytest.fixture(scope="module")
-def whole(project: Path, plan: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(project: Path, plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cell, trained without a break."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
-        train(plan, SEED, "a" * 64, folder)
+        train(plan, SEED, "a" * 64, CellPaths(folder))
     return folder
 
 
@@ -80,17 +91,17 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     return content
 
 
-def test_a_cell_leaves_what_the_later_stages_read(whole: Path, plan: dict[str, Any]) -> None:
+def test_a_cell_leaves_what_the_later_stages_read(whole: Path, plan: Plan) -> None:
     assert leaves_nothing_heavy(whole)
-    run = read_json(whole / "run.json")
+    run = Run.read(whole / "run.json")
     state = weights(whole / "checkpoint.pth")
     attention = {key for key in state.keys() - tiny.shared(state).keys() if "running" not in key and "num_" not in key}
-    assert run["attention_parameters"] == sum(state[key].numel() for key in attention)
-    assert (run["variant"], run["seed"], run["state"], run["fingerprint"]) == ("cbam", SEED, "done", "a" * 64)
-    assert (run["epochs"], run["steps"], run["resumed_from"]) == (EPOCHS, EPOCHS * PER_EPOCH, None)
-    assert (run["threads"], run["world_size"], run["weights"], run["device"]) == (1, 1, None, "cpu")
-    assert run["checkpoint_sha256"] == file_sha256(whole / "checkpoint.pth")
-    assert run["predictions_sha256"] == file_sha256(whole / "predictions.json.gz")
+    assert run.attention_parameters == sum(state[key].numel() for key in attention)
+    assert (run.variant, run.seed, run.state, run.fingerprint) == ("cbam", SEED, "done", "a" * 64)
+    assert (run.epochs, run.steps, run.resumed_from) == (EPOCHS, EPOCHS * PER_EPOCH, None)
+    assert (run.threads, run.world_size, run.weights, run.device) == (1, 1, None, "cpu")
+    assert run.checkpoint_sha256 == file_sha256(whole / "checkpoint.pth")
+    assert run.predictions_sha256 == file_sha256(whole / "predictions.json.gz")
     rows = history(whole)
     assert [int(row["step"]) for row in rows if row["metric"] == "loss"] == list(range(1, EPOCHS * PER_EPOCH + 1))
     assert {"loss", "loss_rpn_cls", "loss_rpn_bbox", "loss_cls", "loss_bbox", "acc", "lr"} == {
@@ -99,15 +110,15 @@ def test_a_cell_leaves_what_the_later_stages_read(whole: Path, plan: dict[str, A
     assert {(row["epoch"], row["step"]) for row in rows} == {
         (str(i // PER_EPOCH + 1), str(i + 1)) for i in range(EPOCHS * PER_EPOCH)
     }
-    beat = read_json(whole / "heartbeat.json")
-    assert (beat["state"], beat["step"], beat["epoch"], beat["eta_seconds"]) == ("done", 8, EPOCHS, 0.0)
+    beat = Heartbeat.read(whole / "heartbeat.json")
+    assert (beat.state, beat.step, beat.epoch, beat.eta_seconds) == ("done", 8, EPOCHS, 0.0)
 
 
-def test_detections_are_those_of_mmdetections_own_inference(whole: Path, plan: dict[str, Any]) -> None:
+def test_detections_are_those_of_mmdetections_own_inference(whole: Path, plan: Plan) -> None:
     """inference_detector reads the picture itself and gives boxes in its own pixels."""
-    model = init_detector(Config(tuples(plan["config"])), str(whole / "checkpoint.pth"), device="cpu")
+    model = init_detector(Config(tuples(plan.config)), str(whole / "checkpoint.pth"), device="cpu")
     predictions = read_json(whole / "predictions.json.gz")
-    truth = read_json(MANIFEST.parent / "val.json")
+    truth = read_json(PATHS.coco / "val.json")
     names = {category["id"]: number for number, category in enumerate(truth["categories"])}
     assert [p["image_id"] for p in predictions] == sorted(p["image_id"] for p in predictions)
     for picture in truth["images"]:
@@ -135,24 +146,24 @@ def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_interrupted_cell_ends_as_if_nothing_had_happened(
-    whole: Path, plan: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Path, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         stop_at(7, patch)  # in epoch 4
         with pytest.raises(KeyboardInterrupt):
-            train(plan, SEED, "b" * 64, tmp_path)
-    beat = read_json(tmp_path / "heartbeat.json")
-    assert beat["epoch"] == 4
-    assert 0 < beat["elapsed"] < 60
-    write_json(tmp_path / "heartbeat.json", {**beat, "elapsed": 1000.0})
+            train(plan, SEED, "b" * 64, CellPaths(tmp_path))
+    beat = Heartbeat.read(tmp_path / "heartbeat.json")
+    assert beat.epoch == 4
+    assert 0 < beat.elapsed < 60
+    beat.model_copy(update={"elapsed": 1000.0}).write(tmp_path / "heartbeat.json")
     kept = [path.name for path in saved(tmp_path)]
     assert kept == ["epoch_3.pth", "epoch_2.pth"]
     broken = tmp_path / "epoch_3.pth"
     broken.write_bytes(broken.read_bytes()[:-1000])
-    train(plan, SEED, "b" * 64, tmp_path)
-    run = read_json(tmp_path / "run.json")
-    assert run["resumed_from"] == 2
-    assert 1000 < run["seconds"] < 1060  # both sessions
+    train(plan, SEED, "b" * 64, CellPaths(tmp_path))
+    run = Run.read(tmp_path / "run.json")
+    assert run.resumed_from == 2
+    assert 1000 < run.seconds < 1060  # both sessions
     assert "epoch_3.pth is broken" in (tmp_path / "train.log").read_text()
     assert leaves_nothing_heavy(tmp_path)
     one, two = weights(whole / "checkpoint.pth"), weights(tmp_path / "checkpoint.pth")
@@ -166,14 +177,13 @@ def test_an_interrupted_cell_ends_as_if_nothing_had_happened(
 
 @pytest.mark.usefixtures("_signals")
 def test_a_loss_that_is_no_number_ends_the_cell() -> None:
-    plan = stages.plan_of(STUDY, "loud")
+    plan = planned(STUDY, "loud")
     with pytest.raises(cell.CellFailed, match=r"loud seed 0 failed: Diverged: the loss is (nan|inf)"):
-        cell.run(plan, 0)
-    folder = SCRATCH / fingerprint(plan["digest"], read_json(MANIFEST)["digest"], 0)
-    failure = read_json(folder / "FAILED")
-    assert failure["kind"] == "diverged"
-    assert failure["tail"]
-    assert not is_done(folder.name)
+        cell.run(plan, 0, PATHS)
+    failure = Failure.read(scratch(plan, 0).failed)
+    assert failure.kind == "diverged"
+    assert failure.tail
+    assert not scratch(plan, 0).done.exists()
 
 
 @pytest.mark.usefixtures("_signals")
@@ -181,25 +191,26 @@ def test_pretrained_weights_are_checked_where_they_are_used(tmp_path: Path) -> N
     good, bad = tmp_path / "good.pth", tmp_path / "bad.pth"
     checkpoint(good)
     checkpoint(bad, {"layer1.0.conv1.weight": None})
-    identities = []
+    cells = []
     for path in (good, bad):
         study = tiny.study({"cbam": {"attention": "cbam", "stages": [2]}}, weights=str(path))
-        plan = stages.plan_of(study, "cbam")
+        plan = planned(study, "cbam")
         if path == bad:
             with pytest.raises(cell.CellFailed, match=r"bad\.pth lacks 1 keys of the backbone"):
-                cell.run(plan, 0)
+                cell.run(plan, 0, PATHS)
         else:
-            cell.run(plan, 0)
-        identities.append(fingerprint(plan["digest"], read_json(MANIFEST)["digest"], 0))
-    record = read_json(SCRATCH / identities[0] / "run.json")["weights"]
-    assert (record["sha256"], record["unexpected"]) == (file_sha256(good), [])
-    assert record["missing"]
-    assert all("attention_before_add_cbam" in key for key in record["missing"])
-    assert read_json(SCRATCH / identities[1] / "FAILED")["kind"] == "input"
-    assert identities[0] != identities[1]
+            cell.run(plan, 0, PATHS)
+        cells.append(scratch(plan, 0))
+    loaded = Run.read(cells[0].run).weights
+    assert loaded
+    assert (loaded.sha256, loaded.unexpected) == (file_sha256(good), [])
+    assert loaded.missing
+    assert all("attention_before_add_cbam" in key for key in loaded.missing)
+    assert Failure.read(cells[1].failed).kind == "input"
+    assert cells[0] != cells[1]
 
 
-def test_a_plan_for_a_gpu_is_refused_without_one(plan: dict[str, Any], tmp_path: Path) -> None:
-    config = {**plan["config"], "resources": {**plan["config"]["resources"], "device": "cuda"}}
+def test_a_plan_for_a_gpu_is_refused_without_one(plan: Plan, tmp_path: Path) -> None:
+    config = {**plan.config, "resources": {**plan.resources.model_dump(), "device": "cuda"}}
     with pytest.raises(UserError, match=r"train\.device is cuda and torch sees no GPU"):
-        train({**plan, "config": config}, SEED, "c" * 64, tmp_path)
+        train(plan.model_copy(update={"config": config}), SEED, "c" * 64, CellPaths(tmp_path))

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.cells.state import scratch
 from pipeline.commands import status
-from pipeline.common.files import write_json
+from pipeline.common.paths import Paths
 from pipeline.dispatch import tasks
 from pipeline.study import load
-from pipeline.study.plan import MANIFEST, PLANS, Fingerprints
+from pipeline.study.plan import Fingerprints
+from tests import made
+from tests.cells.test_state import finished
 from tests.conftest import TINY
-from tests.test_cells import finished
 
 
 def study_of(root: Path, variants: int, seeds: int) -> None:
@@ -23,9 +23,10 @@ def study_of(root: Path, variants: int, seeds: int) -> None:
     names = ["baseline", *(f"v{i}" for i in range(1, variants))]
     with (root / "params.yaml").open("w") as file:
         YAML().dump({**TINY, "variants": {name: {} for name in names}, "seeds": list(range(seeds))}, file)
-    write_json(root / MANIFEST, {"digest": "m"})
+    paths = Paths(root)
+    made.manifest().write(paths.manifest)
     for number, name in enumerate(names):
-        write_json(root / PLANS / f"{name}.json", {"digest": f"plan {max(number, 1)}"})  # baseline and v1 are the same
+        made.plan(variant=name, digest=f"plan {max(number, 1)}").write(paths.plan(name))  # baseline and v1 are the same
 
 
 def test_ten_thousand_cells_are_planned_in_seconds(
@@ -34,11 +35,11 @@ def test_ten_thousand_cells_are_planned_in_seconds(
     study_of(tmp_path, 100, 100)
     monkeypatch.chdir(tmp_path)
     began = time.monotonic()
-    found, over = tasks.open_tasks(load("params.yaml"))
+    found, over = tasks.open_tasks(load("params.yaml"), Paths())
     assert time.monotonic() - began < 10
     assert (len(found), len(over)) == (9_900, 0)  # two variants of one plan are one cell
     began = time.monotonic()
-    status.show(Path())
+    status.show(Paths())
     assert time.monotonic() - began < 10
     assert "10000 cells: 10000 to do" in capsys.readouterr().out
 
@@ -46,12 +47,12 @@ def test_ten_thousand_cells_are_planned_in_seconds(
 def test_finished_cells_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study_of(tmp_path, 3, 1)
     monkeypatch.chdir(tmp_path)
-    fingerprint = Fingerprints().of("v2", 0)
+    paths = Paths(tmp_path)
+    fingerprint = Fingerprints(paths).of("v2", 0)
     assert fingerprint
-    folder = finished(tmp_path)
-    run = folder / "run.json"
-    run.write_text(run.read_text().replace(folder.name, fingerprint))
-    folder.rename(scratch(fingerprint))
-    found, over = tasks.open_tasks(load("params.yaml"))
+    cell = finished(paths)
+    made.run(fingerprint=fingerprint).write(cell.run)
+    cell.folder.rename(paths.cell(fingerprint).folder)
+    found, over = tasks.open_tasks(load("params.yaml"), Paths())
     assert [str(task.cell) for task in found] == ["baseline-0"]
     assert [str(standing.cell) for standing in over] == ["v2-0"]

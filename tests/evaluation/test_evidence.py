@@ -10,7 +10,7 @@ import pytest
 from pipeline.evaluation import Settings, coco_metrics, evaluate
 from pipeline.evaluation.boxes import read_detections, read_ground_truth
 from pipeline.evaluation.errors import tide
-from pipeline.evaluation.examples import choose, image_f1
+from pipeline.evaluation.examples import Choice, choose, examples, image_f1
 from pipeline.evaluation.matches import match
 
 from .data import dataset, detections
@@ -60,22 +60,23 @@ def test_rows_hold_every_metric_of_every_run(result):
 
 
 def test_everything_is_json(result):
-    for part in (result.metrics, result.comparison.to_dict(), result.curves, result.errors, result.examples):
-        json.dumps(part, allow_nan=False)
+    json.dumps(result.metrics, allow_nan=False)
+    for part in (result.comparison, result.curves, result.errors, result.examples, result.boxes):
+        json.dumps(part.to_dict(), allow_nan=False)
 
 
 def test_curves_are_means_over_seeds(result):
-    assert len(result.curves["recall"]) == 101
+    assert len(result.curves.recall) == 101
     ap50 = np.mean([coco_metrics(GT, found)["AP50"] for found in RUNS["se"].values()])
-    assert np.mean(result.curves["variants"]["se"]["0.50"]) == pytest.approx(ap50, abs=1e-12)
+    assert np.mean(result.curves.variants["se"]["0.50"]) == pytest.approx(ap50, abs=1e-12)
 
 
 def test_box_counts_add_up(result):
     counted = [a for a in GT["annotations"] if not a["iscrowd"]]
-    assert result.boxes["images"] == 25
-    assert result.boxes["all"] == len(counted)
-    assert result.boxes["small"] == sum(a["area"] <= 1024 for a in counted)
-    assert sum(row["all"] for row in result.boxes["classes"].values()) == len(counted)
+    assert result.boxes.images == 25
+    assert result.boxes.total.all == len(counted)
+    assert result.boxes.total.small == sum(a["area"] <= 1024 for a in counted)
+    assert sum(row.all for row in result.boxes.classes.values()) == len(counted)
 
 
 def test_error_types_of_known_mistakes():
@@ -86,14 +87,14 @@ def test_error_types_of_known_mistakes():
         detection(1, 1, [100, 100, 50, 50], 0.5),  # again
         detection(2, 1, [0, 0, 30, 30], 0.4),  # nothing there
     ]
-    counts = tide(gt, read_detections(found, gt))["counts"]
+    counts = tide(gt, read_detections(found, gt)).counts
     assert counts == {"Cls": 1, "Loc": 0, "Both": 0, "Dupe": 1, "Bkg": 1, "Miss": 0}
 
 
 def test_error_differences_are_of_seed_means(result):
     gt = read_ground_truth(GT)
-    loc = {v: [tide(gt, read_detections(d, gt))["delta_ap"]["Loc"] for d in s.values()] for v, s in RUNS.items()}
-    assert result.errors["difference"]["se"]["Loc"] == pytest.approx(np.mean(loc["se"]) - np.mean(loc["baseline"]))
+    loc = {v: [tide(gt, read_detections(d, gt)).delta_ap["Loc"] for d in s.values()] for v, s in RUNS.items()}
+    assert result.errors.difference["se"]["Loc"] == pytest.approx(np.mean(loc["se"]) - np.mean(loc["baseline"]))
 
 
 def test_per_image_f1_by_hand():
@@ -108,6 +109,24 @@ def test_per_image_f1_by_hand():
     assert image_f1(table, gt).tolist() == [0.5, 1.0]  # the second image: nothing there, nothing found
 
 
+def test_examples_are_judged_as_they_are_scored_crowds_included():
+    gt = read_ground_truth(
+        {**SCENE, "images": [{**image, "file_name": f"{image['id']}.png"} for image in SCENE["images"]]}
+    )
+    found = [
+        detection(1, 1, [0, 0, 50, 50]),
+        detection(1, 1, [0, 0, 50, 48], 0.8),  # the box is taken
+        detection(1, 2, [100, 0, 50, 50], 0.7),  # on a crowd
+        detection(1, 1, [100, 100, 50, 50], 0.29),  # too low to be shown: its box is missed
+    ]
+    (example,) = examples(gt, {"se": read_detections(found, gt)}, [Choice(0, "random")])
+    assert [box.outcome for box in example.ground_truth] == ["truth", "truth", "crowd"]
+    assert [(box.outcome, box.score) for box in example.detections["se"]] == [
+        ("found", 0.9), ("false", 0.8), ("ignored", 0.7), ("missed", None),
+    ]  # fmt: skip
+    assert example.detections["se"][-1].bbox == (100, 100, 50, 50)
+
+
 def test_examples_are_chosen_by_rule():
     f1 = {
         "baseline": np.array([0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]),
@@ -115,38 +134,38 @@ def test_examples_are_chosen_by_rule():
         "b": np.array([0.5, 0.6, 0.1, 0.5, 0.5, 0.5, 0.5, 0.5]),
     }
     chosen = choose(f1, "baseline", seed=0)
-    assert [(r["image"], r["reason"], r["variant"]) for r in chosen[:2]] == [
+    assert [(r.image, r.reason, r.variant) for r in chosen[:2]] == [
         (1, "largest gain", "a"),
         (2, "largest loss", "b"),
     ]
-    assert chosen[0]["change"] == pytest.approx(0.4)
-    assert [r["reason"] for r in chosen[2:]] == ["random"] * 4
-    assert len({r["image"] for r in chosen}) == 6
+    assert chosen[0].change == pytest.approx(0.4)
+    assert [r.reason for r in chosen[2:]] == ["random"] * 4
+    assert len({r.image for r in chosen}) == 6
     assert choose(f1, "baseline", seed=0) == chosen
-    assert [r["reason"] for r in choose({**f1, "a": f1["baseline"], "b": f1["baseline"]}, "baseline", 0)] == (
+    assert [r.reason for r in choose({**f1, "a": f1["baseline"], "b": f1["baseline"]}, "baseline", 0)] == (
         ["random"] * 4
     )
 
 
 def test_examples_show_the_first_seed_above_the_score(result):
-    example = result.examples[0]
-    assert example["reason"] == "largest gain"
+    example = result.examples.examples[0]
+    assert example.reason == "largest gain"
     expected = sorted(
         (
-            (d["score"], d["bbox"])
+            (d["score"], tuple(d["bbox"]))
             for d in RUNS["se"][3]
-            if d["image_id"] == example["image_id"] and d["score"] >= example["score_threshold"]
+            if d["image_id"] == example.image_id and d["score"] >= example.score_threshold
         ),
         reverse=True,
     )
-    assert [(d["score"], d["bbox"]) for d in example["detections"]["se"]] == expected
-    assert example["file_name"] == f"{example['image_id']}.png"
-    assert len(example["ground_truth"]) == sum(a["image_id"] == example["image_id"] for a in GT["annotations"])
+    assert [(d.score, d.bbox) for d in example.detections["se"] if d.score is not None] == expected
+    assert example.file_name == f"{example.image_id}.png"
+    assert len(example.ground_truth) == sum(a["image_id"] == example.image_id for a in GT["annotations"])
 
 
 def test_the_noise_floor_is_of_equal_seeds(result):
     ap = [coco_metrics(GT, RUNS["baseline"][seed])["AP"] for seed in (3, 5)]
     floor = result.comparison.noise_floor
-    assert floor["differences"] == {"3": pytest.approx(ap[1] - ap[0])}
-    assert floor["sd"] == pytest.approx(abs(ap[1] - ap[0]) / np.sqrt(2))
-    assert "the machine alone does that" in floor["text"]
+    assert floor.differences == {"3": pytest.approx(ap[1] - ap[0])}
+    assert floor.sd == pytest.approx(abs(ap[1] - ap[0]) / np.sqrt(2))
+    assert "the machine alone does that" in floor.text

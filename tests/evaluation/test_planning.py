@@ -48,7 +48,7 @@ def test_more_seeds_and_more_images_show_smaller_effects():
 
 
 def test_the_cheapest_plan_is_found_by_trying_all():
-    plan = plan_power({"power_basis": BASIS}, wanted=0.01, image_price=0.01)
+    plan = plan_power(PowerBasis(**BASIS), wanted=0.01, image_price=0.01)
     basis = PowerBasis(**BASIS)
     prices = [
         10 * k + 0.01 * (images - 500)
@@ -62,14 +62,14 @@ def test_the_cheapest_plan_is_found_by_trying_all():
 
 
 def test_free_images_buy_fewer_seeds():
-    few = plan_power({"power_basis": BASIS}, wanted=0.01, image_price=0.0).cheapest
-    many = plan_power({"power_basis": BASIS}, wanted=0.01, image_price=1.0).cheapest
+    few = plan_power(PowerBasis(**BASIS), wanted=0.01, image_price=0.0).cheapest
+    many = plan_power(PowerBasis(**BASIS), wanted=0.01, image_price=1.0).cheapest
     assert few["seeds"] < many["seeds"]
     assert few["images"] > many["images"]
 
 
 def test_impossible_effects_and_unmeasured_seeds_are_told():
-    assert plan_power({"power_basis": BASIS}, wanted=1e-5).cheapest is None
-    assert plan_power({"power_basis": BASIS}).cheapest is None
+    assert plan_power(PowerBasis(**BASIS), wanted=1e-5).cheapest is None
+    assert plan_power(PowerBasis(**BASIS)).cheapest is None
     with pytest.raises(UserError, match="at least two seeds"):
-        plan_power({"power_basis": None}, wanted=0.01)
+        plan_power(None, wanted=0.01)
