@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def wide(x: Tensor) -> Tensor:
+def at_least_float32(x: Tensor) -> Tensor:
     """`x` in float32 if it is of half precision, else as it is."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
@@ -32,12 +32,12 @@ def mean(x: Tensor, *dims: int) -> Tensor:
     count = 1
     for dim in dims:
         count *= x.shape[dim]
-    return wide(x).sum(dims, keepdim=True) / count
+    return at_least_float32(x).sum(dims, keepdim=True) / count
 
 
 def pooled(x: Tensor, layer: nn.Module) -> Tensor:
     """Global average pooling, (N, C, H, W) -> (N, C), in the type of the layer that takes it."""
-    return (wide(x).sum((2, 3)) / (x.shape[2] * x.shape[3])).to(layer.weight.dtype)  # type: ignore[arg-type]
+    return (at_least_float32(x).sum((2, 3)) / (x.shape[2] * x.shape[3])).to(layer.weight.dtype)  # type: ignore[arg-type]
 
 
 def as_map(gate: Tensor) -> Tensor:

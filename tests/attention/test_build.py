@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -56,7 +58,7 @@ def test_names_need_no_torch() -> None:
 def test_every_module_has_the_articles_form_and_both_spellings_of_channels(name: str) -> None:
     module = build(name, 256, form="article")
     assert isinstance(module, Attention)
-    twin = type(module)(in_channels=256, form="article")
+    twin = build(name, in_channels=256, form="article")
     twin.load_state_dict(module.state_dict())
     x = torch.randn(2, 256, 3, 3)
     assert torch.equal(twin(x), module(x))
@@ -71,6 +73,20 @@ def test_form_sets_defaults_and_options_override() -> None:
     assert build("shuffle", 128).groups == 64
     assert build("shuffle", 128, form="article").groups == 8
     assert build("bam", 64, form="article").spatial[3].dilation == (2, 2)
+
+
+@pytest.mark.parametrize("name", ARTICLE)
+def test_a_class_stands_alone_with_the_options_of_its_init(name: str) -> None:
+    """`SE(64)` is what `build("se", 64)` gives, at its authors' start; forms name options that exist."""
+    built = build(name, 256)
+    kind: Callable[..., Attention] = type(built)
+    alone = kind(256)
+    assert repr(alone) == repr(built)
+    for key, value in built.state_dict().items():
+        if value.numel() > 1 and value.unique().numel() == 1:  # a constant start; the others are drawn
+            assert torch.equal(alone.state_dict()[key], value), key
+    options = list(inspect.signature(kind).parameters)[1:]
+    assert all(set(differing) <= set(options) for differing in built.forms.values())
 
 
 @pytest.mark.parametrize(
