@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import odd, whole
-from pipeline.attention._ops import BatchNorm, as_map, mean, pooled
+from pipeline.attention._ops import BatchNorm, as_map, max_and_mean, pooled
 
 
 class CBAM(Attention):
@@ -67,5 +67,5 @@ class CBAM(Attention):
 
     def _spatial_gate(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, 1, H, W)."""
-        statistics = torch.cat((x.max(1, keepdim=True).values, mean(x, 1).to(x.dtype)), 1)
-        return self.norm(self.conv(statistics.to(self.conv.weight.dtype))).sigmoid().to(x.dtype)
+        statistics = max_and_mean(x, 1).to(self.conv.weight.dtype)
+        return self.norm(self.conv(statistics)).sigmoid().to(x.dtype)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import one_of
-from pipeline.attention._ops import as_map, at_least_float32, pooled, without_autocast
+from pipeline.attention._ops import as_map, at_least_float32, context, dot, pooled, without_autocast
 from pipeline.common.errors import UserError
 
 
@@ -80,11 +80,8 @@ class PolarizedSelfAttention(Attention):
     def _channel_gate(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, 1, 1)."""
         with without_autocast(x):
-            pixels = at_least_float32(x).flatten(2)
-            query = _dot(self.channel_query.weight.expand(x.shape[0], -1, -1), pixels, self.channel_query.bias)
-            context = torch.bmm(pixels, query.softmax(2).transpose(1, 2)).squeeze(2)
-            context = self.channel_value(context.to(self.channel_value.weight.dtype))
-            return as_map(self.channel_up(context).sigmoid())
+            value = self.channel_value(context(x, self.channel_query).to(self.channel_value.weight.dtype))
+            return as_map(self.channel_up(value).sigmoid())
 
     def _spatial_gate(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, 1, H, W)."""
@@ -100,13 +97,7 @@ class PolarizedSelfAttention(Attention):
                 query = query.softmax(1)
             key = (query @ value.weight).unsqueeze(1)
             shift = None if value.bias is None else query @ value.bias
-            score = _dot(key, at_least_float32(x).flatten(2), shift)
+            score = dot(key, at_least_float32(x).flatten(2), shift)
             if self.official:
                 score = score.softmax(2)
             return score.view(n, 1, h, w).sigmoid()
-
-
-def _dot(vectors: Tensor, pixels: Tensor, shift: Tensor | None) -> Tensor:
-    """(N, 1, C) . (N, C, HW) + (N or 1) -> (N, 1, HW), in float32 at least."""
-    product = torch.bmm(at_least_float32(vectors), pixels)
-    return product if shift is None else product + shift.view(-1, 1, 1)

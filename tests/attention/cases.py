@@ -35,7 +35,19 @@ CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "gam": ("gam", 16, {}),
     "gam-grouped": ("gam", 32, {"groups": 4}),
     "gam-article": ("gam", 16, {"form": "article"}),
+    "gc": ("gc", 32, {"ratio": 1 / 8}),
+    "gc-mul": ("gc", 32, {"fusion": "channel_mul", "ratio": 1 / 4}),
+    "simam": ("simam", 6, {}),
+    "simam-coco": ("simam", 6, {"regularization": 0.1}),
+    "triplet": ("triplet", 12, {}),
+    "triplet-flat": ("triplet", 9, {"kernel_size": 3, "no_spatial": True}),
+    "nam": ("nam", 12, {}),
 }
+
+
+def fits(case: str, height: int, width: int) -> bool:
+    """Whether the module of a case takes a map of this size; it refuses others with a UserError."""
+    return height * width > 1 if CASES[case][0] == "simam" else True
 
 
 def arbitrary(case: str, **more: Any) -> Any:

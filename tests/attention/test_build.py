@@ -18,6 +18,8 @@ from pipeline.common.errors import UserError
 
 ARTICLE = ["bam", "cbam", "coordinate", "eca", "gam", "polarized", "se", "sge", "shuffle"]
 
+RECENT = ["gc", "nam", "simam", "triplet"]
+
 USER_MODULE = """
 from torch import nn
 from pipeline.attention import Attention
@@ -46,7 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_names_are_the_files() -> None:
-    assert names() == ARTICLE
+    assert names() == sorted(ARTICLE + RECENT)
 
 
 def test_names_need_no_torch() -> None:
@@ -75,7 +77,7 @@ def test_form_sets_defaults_and_options_override() -> None:
     assert build("bam", 64, form="article").spatial[3].dilation == (2, 2)
 
 
-@pytest.mark.parametrize("name", ARTICLE)
+@pytest.mark.parametrize("name", ARTICLE + RECENT)
 def test_a_class_stands_alone_with_the_options_of_its_init(name: str) -> None:
     """`SE(64)` is what `build("se", 64)` gives, at its authors' start; forms name options that exist."""
     built = build(name, 256)
@@ -127,6 +129,13 @@ BAD = [
     ("polarized", 64, {"mode": "both"}, r"option `mode` is 'both'; allowed: parallel, sequential"),
     ("polarized", 7, {}, r"7 channels; form paper, mode parallel needs a multiple of 2"),
     ("polarized", 20, {"form": "official", "mode": "sequential"}, r"20 channels; .* needs a multiple of 8"),
+    ("gc", 16, {}, r"option `ratio` is 0.0625; 16 channels leave 1 hidden .*; allowed: at least 0.125"),
+    ("gc", 64, {"ratio": -1}, r"option `ratio` is -1; allowed: a number above 0"),
+    ("gc", 64, {"fusion": "both"}, r"option `fusion` is 'both'; allowed: channel_add, channel_mul"),
+    ("simam", 64, {"regularization": 0}, r"option `regularization` is 0; allowed: a number above 0"),
+    ("triplet", 64, {"kernel_size": 4}, r"option `kernel_size` is 4; allowed: an odd number"),
+    ("triplet", 64, {"no_spatial": "yes"}, r"option `no_spatial` is 'yes'; allowed: True, False"),
+    ("nam", 64, {"form": "paper"}, r"unknown option `form`; allowed: init=official"),
 ]
 
 
