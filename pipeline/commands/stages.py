@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.cells import run as cell_run
 from pipeline.cells import state
@@ -18,6 +18,9 @@ from pipeline.results import write as results
 from pipeline.study import Cell, Study, load
 from pipeline.study.cluster import EngineName
 from pipeline.study.plan import MANIFEST, PLANS, Fingerprints, make
+
+if TYPE_CHECKING:
+    from pipeline.detector.weights import Pretrained
 
 PARAMS = Path("params.yaml")
 COCO, COST, EVALUATION, REPORTS = MANIFEST.parent, Path("data/cost.json"), Path("data/evaluation"), Path("reports")
@@ -49,7 +52,8 @@ def prepare() -> None:
 def plan() -> None:
     """All plans, or none: every variant is resolved, built and counted before anything is written."""
     study = load_study()
-    plans = {name: plan_of(study, name) for name in study.variants}
+    weights = pretrained(study)
+    plans = {name: plan_of(study, name, weights) for name in study.variants}
     part = PLANS.with_name(".plans.part")
     shutil.rmtree(part, ignore_errors=True)
     for name, content in plans.items():
@@ -59,16 +63,30 @@ def plan() -> None:
     say(f"{len(plans)} plans, {len(plans) * len(study.seeds)} cells")
 
 
-def plan_of(study: Study, variant: str) -> dict[str, Any]:
-    """One variant's plan. Raises UserError, prefixed by the variant, for what cannot be built or explodes."""
+def pretrained(study: Study) -> Pretrained | None:
+    """The weights that all variants start from, read once. Raises UserError where they cannot be trusted."""
+    from pipeline.detector.weights import read
+
+    detector = study.detector
+    if not detector.weights:
+        return None
+    weights = read(detector.weights, detector.weights_sha256)
+    if not detector.weights_sha256:
+        say(f"detector.weights has sha256 {weights.sha256}; to pin it: `weights_sha256: {weights.sha256}` below it")
+    return weights
+
+
+def plan_of(study: Study, variant: str, weights: Pretrained | None = None) -> dict[str, Any]:
+    """One variant's plan. Raises UserError, prefixed by the variant, for what cannot be built, explodes or does not fit
+    the weights."""
     from pipeline.detector.config import resolve
     from pipeline.detector.cost import attention_parameters
-    from pipeline.detector.weights import fetch
 
     detector = study.detector
     try:
         config = resolve(study, variant).to_dict()
         count = attention_parameters(config)
+        planned = weights.planned(config) if weights else None
     except UserError as error:
         raise UserError(f"{PARAMS}: variants.{variant}: {error}") from None
     if count > detector.parameter_budget:
@@ -76,10 +94,7 @@ def plan_of(study: Study, variant: str) -> dict[str, Any]:
             f"{PARAMS}: variants.{variant}: its attention adds {count:,} parameters; detector.parameter_budget allows "
             f"{detector.parameter_budget:,} (another place, fewer stages, or a larger budget)"
         )
-    weights = None
-    if detector.weights:
-        weights = {"source": detector.weights, "sha256": fetch(detector.weights, detector.weights_sha256)[1]}
-    return make(study, variant, config, weights)
+    return make(study, variant, config, planned)
 
 
 def train(variant: str, seed: int) -> None:

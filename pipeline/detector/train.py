@@ -36,10 +36,9 @@ def train(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) ->
     started, before = time.time(), history.elapsed(folder)
     with _words_to(folder / "train.log"):
         cfg = Config(tuples(plan["config"]))
-        source = plan["weights"]
-        if source:
-            path, sha256 = weights.fetch(source["source"], source["sha256"])
-            cfg.model.backbone.init_cfg.checkpoint = str(path)
+        pretrained = plan["weights"]
+        if pretrained:
+            cfg.model.backbone.init_cfg.checkpoint = str(weights.local(pretrained))
         cfg.work_dir, cfg.launcher = str(folder), "pytorch" if "RANK" in os.environ else "none"
         if cfg.launcher == "pytorch" and cfg.resources.device == "cpu":
             torch.distributed.init_process_group("gloo")  # MMEngine's own way there sets a GPU first
@@ -50,8 +49,8 @@ def train(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) ->
             cfg.load_from, cfg.resume = str(resumed[0]), True
         runner = Runner.from_cfg(cfg)
         verified: dict[str, Any] = {}
-        if source:
-            runner.register_hook(_Verify(verified, path, sha256), priority="LOWEST")
+        if pretrained:
+            runner.register_hook(_Verify(verified, pretrained), priority="LOWEST")
         runner.train()
         trained = time.time()
         _beat(runner, "predicting")
@@ -85,12 +84,12 @@ def train(plan: Mapping[str, Any], seed: int, fingerprint: str, folder: Path) ->
 class _Verify(history.Hook):
     """Checks after initialisation, before the first step, that the pretrained weights are all there."""
 
-    def __init__(self, verified: dict[str, Any], path: Path, sha256: str) -> None:
-        self.verified, self.path, self.sha256 = verified, path, sha256
+    def __init__(self, verified: dict[str, Any], planned: Mapping[str, str]) -> None:
+        self.verified, self.planned = verified, planned
 
     def before_run(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        self.verified.update(weights.loaded(model.backbone, self.path, self.sha256))
+        self.verified.update(weights.loaded(model.backbone, self.planned))
 
 
 def use_device(resources: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ LIBRARIES = ("torch", "onedl-mmdetection", "onedl-mmcv", "onedl-mmengine", "nump
 
 
 def make(study: Study, variant: str, config: Mapping[str, Any], weights: Mapping[str, str] | None) -> dict[str, Any]:
-    """The plan of a variant as JSON. `config` is its resolved config, `weights` {source, sha256} or None."""
+    """The plan of a variant as JSON. `config` is its resolved config, `weights` {source, sha256, tensors} or None."""
     names = {insertion.name for insertion in study.variants[variant].attention}
     plan = {
         "schema": 1,
