@@ -61,7 +61,7 @@ def max_and_mean(x: Tensor, dim: int) -> Tensor:
 
 def as_map(gate: Tensor) -> Tensor:
     """(N, C) -> (N, C, 1, 1)."""
-    return gate.view(*gate.shape, 1, 1)
+    return gate.unsqueeze(2).unsqueeze(3)
 
 
 def memory_format(x: Tensor) -> torch.memory_format:

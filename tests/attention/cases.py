@@ -42,12 +42,25 @@ CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "triplet": ("triplet", 12, {}),
     "triplet-flat": ("triplet", 9, {"kernel_size": 3, "no_spatial": True}),
     "nam": ("nam", 12, {}),
+    "ema": ("ema", 32, {"factor": 8}),
+    "ema-single": ("ema", 6, {"factor": 6}),
+    "ela-T": ("ela", 64, {"variant": "T"}),
+    "ela": ("ela", 32, {}),
+    "ela-S": ("ela", 32, {"variant": "S"}),
+    "ela-L": ("ela", 32, {"variant": "L"}),
+    "mlca": ("mlca", 12, {}),
+    "mlca-uneven": ("mlca", 8, {"local_size": 3, "local_weight": 0.2}),
+    "scsa": ("scsa", 16, {"window": 2}),
+    "scsa-heads": ("scsa", 16, {"window": 3, "heads": 4}),
 }
 
 
 def fits(case: str, height: int, width: int) -> bool:
     """Whether the module of a case takes a map of this size; it refuses others with a UserError."""
-    return height * width > 1 if CASES[case][0] == "simam" else True
+    name, _, options = CASES[case]
+    if name == "scsa":
+        return min(height, width) >= options["window"]
+    return name != "simam" or height * width > 1
 
 
 def arbitrary(case: str, **more: Any) -> Any:

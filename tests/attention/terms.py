@@ -49,6 +49,26 @@ def layer_norm(z: Tensor, norm: Any) -> Tensor:
     return centred / (var + norm.eps).sqrt() * norm.weight + norm.bias
 
 
+def group_norm(x: Tensor, norm: Any) -> Tensor:
+    """Each group of channels of each image by itself, over all that follows the channels."""
+    groups = x.reshape(x.shape[0], norm.num_groups, -1)
+    centred = groups - groups.sum(2, keepdim=True) / groups.shape[2]
+    var = centred.pow(2).sum(2, keepdim=True) / groups.shape[2]
+    shape = (1, -1, *[1] * (x.ndim - 2))
+    return (centred / (var + norm.eps).sqrt()).reshape(x.shape) * norm.weight.reshape(shape) + norm.bias.reshape(shape)
+
+
+def convolve_line(x: Tensor, layer: Any) -> Tensor:
+    """A 1d convolution of (N, C, length) that keeps the length, as a sum over the kernel's offsets."""
+    (n, _, length), (out, per_group, k), g = x.shape, layer.weight.shape, layer.groups
+    padded = F.pad(x, [k // 2] * 2)
+    y = torch.zeros(n, out, length, dtype=x.dtype)
+    for i in range(k):
+        window = padded[:, :, i : i + length].reshape(n, g, per_group, length)
+        y = y + einsum("goc,ngcl->ngol", layer.weight[:, :, i].reshape(g, out // g, per_group), window).reshape(y.shape)
+    return y if layer.bias is None else y + layer.bias.reshape(1, -1, 1)
+
+
 def relu(x: Tensor) -> Tensor:
     return x * (x > 0)
 

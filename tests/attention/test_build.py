@@ -18,7 +18,7 @@ from pipeline.common.errors import UserError
 
 ARTICLE = ["bam", "cbam", "coordinate", "eca", "gam", "polarized", "se", "sge", "shuffle"]
 
-RECENT = ["gc", "nam", "simam", "triplet"]
+RECENT = ["ela", "ema", "gc", "mlca", "nam", "scsa", "simam", "triplet"]
 
 USER_MODULE = """
 from torch import nn
@@ -135,6 +135,13 @@ BAD = [
     ("simam", 64, {"regularization": 0}, r"option `regularization` is 0; allowed: a number above 0"),
     ("triplet", 64, {"kernel_size": 4}, r"option `kernel_size` is 4; allowed: an odd number"),
     ("triplet", 64, {"no_spatial": "yes"}, r"option `no_spatial` is 'yes'; allowed: True, False"),
+    ("ema", 48, {}, r"48 channels; option `factor` needs a multiple of 32"),
+    ("ela", 24, {}, r"24 channels; option `variant` B needs a multiple of 16"),
+    ("ela", 64, {"variant": "M"}, r"option `variant` is 'M'; allowed: T, B, S, L"),
+    ("mlca", 64, {"local_weight": 2}, r"option `local_weight` is 2; allowed: a number from 0 to 1"),
+    ("mlca", 64, {"local_size": 0}, r"option `local_size` is 0; allowed: a whole number of at least 1"),
+    ("scsa", 30, {}, r"30 channels; scsa, for its four kernels, needs a multiple of 4"),
+    ("scsa", 64, {"heads": 3}, r"64 channels; option `heads` 3 needs a multiple of 3"),
     ("nam", 64, {"form": "paper"}, r"unknown option `form`; allowed: init=official"),
 ]
 

@@ -34,6 +34,15 @@ RECENT_GAINS = [
     ("simam", {"regularization": 0.1}, 0.751),
     ("triplet", {}, 0.50),
     ("nam", {}, 0.5000),
+    ("ema", {}, 0.494),
+    ("ema", {"factor": 8}, 0.500),
+    ("ela", {"variant": "T"}, 0.2516),
+    ("ela", {}, 0.2516),
+    ("ela", {"variant": "S"}, 0.2513),
+    ("ela", {"variant": "L"}, 0.2512),
+    ("mlca", {}, 0.5000),
+    ("scsa", {}, 0.145),
+    ("scsa", {"heads": 8}, 0.145),
 ]
 
 
