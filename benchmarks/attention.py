@@ -15,6 +15,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -211,7 +212,7 @@ class GAM(nn.Module):
         return x * gate
 
 
-PAIRS: dict[str, tuple[str, dict[str, object], Callable[[int], nn.Module]]] = {
+PAIRS: dict[str, tuple[str, dict[str, Any], Callable[[int], nn.Module]]] = {
     "se": ("se", {}, SE),
     "cbam": ("cbam", {}, CBAM),
     "cbam article": ("cbam", {"form": "article"}, lambda c: CBAM(c, article=True)),

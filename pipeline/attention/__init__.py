@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.common.errors import UserError
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -32,18 +34,38 @@ def names() -> list[str]:
     return sorted({file.stem for file in files if not file.stem.startswith("_")})
 
 
-def build(name: str, channels: int | None = None, **options: Any) -> Attention:
+def build(
+    name: str, channels: int | None = None, *, in_channels: int | None = None, init: str = "official", **options: Any
+) -> Attention:
     """One module for maps of `channels` channels: (N, C, H, W) -> (N, C, H, W).
 
     Args:
         name: a file of this package, see `names()`.
-        channels: C; MMDetection's spelling `in_channels=` is taken too.
-        options: the module's own, and for each one `init`: official, or identity (see `Attention`).
+        channels: C; or `in_channels`, as MMDetection calls it.
+        init: `official`, as its authors start it (most then scale or scramble a pretrained backbone at step 0), or
+            `identity`: y = x + scale * (f(x) - x) with a learnable scale that starts at 0.
+        options: the module's own, the arguments of its `__init__`, and `form` where it has several.
 
     Raises:
         UserError: unknown name, option or value; or a file without exactly one attention class.
     """
-    return _find(name)(channels, **options)
+    kind = _find(name)
+    from pipeline.attention._checks import one_of, whole
+    from pipeline.attention._options import INITS, complete
+
+    try:
+        one_of("init", init, INITS)
+        if (channels is None) == (in_channels is None):
+            raise UserError("give either `channels` or `in_channels`")
+        width = whole("channels", in_channels if channels is None else channels)
+        constructor: Callable[..., Attention] = kind
+        module = constructor(width, **complete(constructor, kind.forms, options))
+    except UserError as error:
+        raise UserError(f"attention `{name}`: {error}") from None
+    if init == "identity":
+        module.start_as_identity()
+    module.init_weights()
+    return module
 
 
 def no_decay(module: nn.Module) -> set[str]:
@@ -64,9 +86,7 @@ def no_decay(module: nn.Module) -> set[str]:
     }
 
 
-def _find(name: str) -> Callable[..., Attention]:
-    from pipeline.common.errors import UserError  # study itself asks this package for its names
-
+def _find(name: str) -> type[Attention]:
     if name not in names():
         raise UserError(f"unknown attention {name!r}; allowed: {', '.join(names())}")
     base = importlib.import_module("pipeline.attention._base").Attention

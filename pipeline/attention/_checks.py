@@ -21,6 +21,13 @@ def odd(option: str, value: Any) -> int:
     return int(value)
 
 
+def positive(option: str, value: Any) -> float:
+    """`value` as it is, if it is a number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise UserError(f"option `{option}` is {value!r}; allowed: a number above 0")
+    return value
+
+
 def one_of(option: str, value: Any, allowed: tuple[Any, ...]) -> Any:
     """`value` as it is, if it is one of `allowed`."""
     if value not in allowed:
@@ -38,3 +45,10 @@ def groups_of(channels: int, value: Any, multiple: int = 1) -> int:
             f"largest that fits: {fit}"
         )
     return groups
+
+
+def split(channels: int, into: int, why: str) -> int:
+    """Channels in each of `into` equal parts. `why` says what is split."""
+    if channels % into:
+        raise UserError(f"{channels} channels; {why} needs a multiple of {into}")
+    return channels // into

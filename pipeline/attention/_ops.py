@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def wide(x: Tensor) -> Tensor:
+def at_least_float32(x: Tensor) -> Tensor:
     """`x` in float32 if it is of half precision, else as it is."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
@@ -32,17 +32,36 @@ def mean(x: Tensor, *dims: int) -> Tensor:
     count = 1
     for dim in dims:
         count *= x.shape[dim]
-    return wide(x).sum(dims, keepdim=True) / count
+    return at_least_float32(x).sum(dims, keepdim=True) / count
 
 
 def pooled(x: Tensor, layer: nn.Module) -> Tensor:
     """Global average pooling, (N, C, H, W) -> (N, C), in the type of the layer that takes it."""
-    return (wide(x).sum((2, 3)) / (x.shape[2] * x.shape[3])).to(layer.weight.dtype)  # type: ignore[arg-type]
+    return (at_least_float32(x).sum((2, 3)) / (x.shape[2] * x.shape[3])).to(layer.weight.dtype)  # type: ignore[arg-type]
+
+
+def dot(vectors: Tensor, pixels: Tensor, shift: Tensor | None) -> Tensor:
+    """(N, 1, C) . (N, C, HW) + (N or 1) -> (N, 1, HW), in float32 at least."""
+    product = torch.bmm(at_least_float32(vectors), pixels)
+    return product if shift is None else product + shift.view(-1, 1, 1)
+
+
+def context(x: Tensor, query: nn.Linear) -> Tensor:
+    """The pixels of each image, averaged with weights softmax(query(pixel)): (N, C, H, W) -> (N, C)."""
+    with without_autocast(x):
+        pixels = at_least_float32(x).flatten(2)
+        weights = dot(query.weight.expand(x.shape[0], -1, -1), pixels, query.bias).softmax(2)
+        return torch.bmm(pixels, weights.transpose(1, 2)).squeeze(2)
+
+
+def max_and_mean(x: Tensor, dim: int) -> Tensor:
+    """The largest value and the mean over one dimension of (N, C, H, W), as two channels before the other two."""
+    return torch.stack((x.max(dim).values, mean(x, dim).squeeze(dim).to(x.dtype)), 1)
 
 
 def as_map(gate: Tensor) -> Tensor:
     """(N, C) -> (N, C, 1, 1)."""
-    return gate.view(*gate.shape, 1, 1)
+    return gate.unsqueeze(2).unsqueeze(3)
 
 
 def memory_format(x: Tensor) -> torch.memory_format:
@@ -83,7 +102,12 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
     def _check_input_dim(self, input: Tensor) -> None:
         """Any (N, C, ...) will do."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        if self.training and input.numel() == input.shape[1]:
-            return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-        return super().forward(input)
+    def forward(self, input: Tensor, scale: Tensor | None = None) -> Tensor:
+        """The normalised input; with `scale` (C,), the same times it, in one pass over the map."""
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
+        learns = self.training and input.numel() > input.shape[1]
+        if learns:
+            self.num_batches_tracked.add_(1)
+        weight, bias = (self.weight, self.bias) if scale is None else (self.weight * scale, self.bias * scale)
+        return F.batch_norm(input, self.running_mean, self.running_var, weight, bias, learns, self.momentum, self.eps)

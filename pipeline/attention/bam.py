@@ -13,7 +13,7 @@ At batch size 1 the norms of Mc use their running statistics, see `BatchNorm`.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -26,13 +26,19 @@ class BAM(Attention):
     """Channel and spatial attention side by side; its authors put it between the stages of a backbone."""
 
     forms: ClassVar[Forms] = {
-        "paper": {"reduction": 16, "dilation": 4, "channel_layers": 1, "spatial_layers": 2},
-        "official": {"reduction": 16, "dilation": 4, "channel_layers": 1, "spatial_layers": 2},
-        "article": {"reduction": 16, "dilation": 2, "channel_layers": 3, "spatial_layers": 3},
+        "official": {},
+        "article": {"dilation": 2, "channel_layers": 3, "spatial_layers": 3},
     }
 
     def __init__(
-        self, channels: int, *, form: str, reduction: int, dilation: int, channel_layers: int, spatial_layers: int
+        self,
+        channels: int,
+        *,
+        form: Literal["paper", "official", "article"] = "paper",
+        reduction: int = 16,
+        dilation: int = 4,
+        channel_layers: int = 1,
+        spatial_layers: int = 2,
     ) -> None:
         super().__init__()
         self.form = form
@@ -47,6 +53,7 @@ class BAM(Attention):
             conv = nn.Conv2d(hidden, hidden, 3, padding=dilation, dilation=dilation)
             spatial += [conv, BatchNorm(hidden), nn.ReLU(inplace=True)]
         self.spatial = nn.Sequential(*spatial, nn.Conv2d(hidden, 1, 1))
+        self.init_weights()
 
     def init_weights(self) -> None:
         super().init_weights()

@@ -10,7 +10,7 @@ in f, a 49x49 kernel, and adds the input: y + x.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,18 +18,22 @@ from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import odd, whole
-from pipeline.attention._ops import BatchNorm, as_map, mean, pooled
+from pipeline.attention._ops import BatchNorm, as_map, max_and_mean, pooled
 
 
 class CBAM(Attention):
     """Channel, then spatial attention. 2 C h + h + C + 2 k^2 + 2 parameters, h = max(1, C // reduction)."""
 
-    forms: ClassVar[Forms] = {
-        "paper": {"reduction": 16, "kernel_size": 7},
-        "article": {"reduction": 16, "kernel_size": 49},
-    }
+    forms: ClassVar[Forms] = {"article": {"kernel_size": 49}}
 
-    def __init__(self, channels: int, *, form: str, reduction: int, kernel_size: int) -> None:
+    def __init__(
+        self,
+        channels: int,
+        *,
+        form: Literal["paper", "article"] = "paper",
+        reduction: int = 16,
+        kernel_size: int = 7,
+    ) -> None:
         super().__init__()
         self.article = form == "article"
         hidden = max(1, channels // whole("reduction", reduction))
@@ -38,6 +42,7 @@ class CBAM(Attention):
         self.excite = nn.Linear(hidden, channels, bias=not self.article)
         self.conv = nn.Conv2d(2, 1, kernel_size, padding=padding, bias=self.article)
         self.norm = nn.Identity() if self.article else BatchNorm(1, momentum=0.01)
+        self.init_weights()
 
     def init_weights(self) -> None:
         super().init_weights()
@@ -62,5 +67,5 @@ class CBAM(Attention):
 
     def _spatial_gate(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, 1, H, W)."""
-        statistics = torch.cat((x.max(1, keepdim=True).values, mean(x, 1).to(x.dtype)), 1)
-        return self.norm(self.conv(statistics.to(self.conv.weight.dtype))).sigmoid().to(x.dtype)
+        statistics = max_and_mean(x, 1).to(self.conv.weight.dtype)
+        return self.norm(self.conv(statistics)).sigmoid().to(x.dtype)

@@ -23,9 +23,9 @@ from pipeline.attention._ops import BatchNorm, mean
 class CoordinateAttention(Attention):
     """Attention along height and width. 3 C m + 3 m + 2 C parameters, m = max(8, C // reduction)."""
 
-    forms: ClassVar[Forms] = {"paper": {"reduction": 32}, "article": {"reduction": 32}}
+    forms: ClassVar[Forms] = {"article": {}}
 
-    def __init__(self, channels: int, *, form: str, reduction: int) -> None:
+    def __init__(self, channels: int, *, reduction: int = 32) -> None:
         super().__init__()
         hidden = max(8, channels // whole("reduction", reduction))
         self.squeeze = nn.Conv2d(channels, hidden, 1)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
-from pipeline.attention._checks import odd
+from pipeline.attention._checks import odd, one_of
 from pipeline.attention._ops import pooled
 from pipeline.common.errors import UserError
 
@@ -23,15 +23,20 @@ from pipeline.common.errors import UserError
 class ECA(Attention):
     """Channel attention of k parameters; k = `kernel_size`, or by the adaptive rule where that is None."""
 
-    forms: ClassVar[Forms] = {
-        "paper": {"kernel_size": None, "gamma": 2, "beta": 1},
-        "article": {"kernel_size": 3, "gamma": 2, "beta": 1},
-    }
+    forms: ClassVar[Forms] = {"article": {"kernel_size": 3, "bias": True}}
 
-    def __init__(self, channels: int, *, form: str, kernel_size: int | None, gamma: float, beta: float) -> None:
+    def __init__(
+        self,
+        channels: int,
+        *,
+        kernel_size: int | None = None,
+        gamma: float = 2,
+        beta: float = 1,
+        bias: bool = False,
+    ) -> None:
         super().__init__()
         size = adaptive_kernel_size(channels, gamma, beta) if kernel_size is None else odd("kernel_size", kernel_size)
-        self.conv = nn.Conv1d(1, 1, size, padding=size // 2, bias=form == "article")
+        self.conv = nn.Conv1d(1, 1, size, padding=size // 2, bias=one_of("bias", bias, (True, False)))
 
     def forward(self, x: Tensor) -> Tensor:
         row = pooled(x, self.conv).unsqueeze(2).transpose(1, 2)  # (N, 1, C); as a view, conv1d takes it faster

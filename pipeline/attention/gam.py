@@ -22,9 +22,9 @@ from pipeline.attention._ops import BatchNorm, channel_shuffle, memory_format, p
 class GAM(Attention):
     """Channel, then spatial attention without any pooling."""
 
-    forms: ClassVar[Forms] = {"paper": {"rate": 4, "groups": 1}, "article": {"rate": 4, "groups": 1}}
+    forms: ClassVar[Forms] = {"article": {}}
 
-    def __init__(self, channels: int, *, form: str, rate: int, groups: int) -> None:
+    def __init__(self, channels: int, *, rate: int = 4, groups: int = 1) -> None:
         super().__init__()
         hidden = max(1, channels // whole("rate", rate))
         self.groups = groups_of(hidden, groups_of(channels, groups))

@@ -15,7 +15,7 @@ on one vector an image, not on the map. This is exact, and saves all C/2 x H x W
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -23,20 +23,22 @@ from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import one_of
-from pipeline.attention._ops import as_map, pooled, wide, without_autocast
+from pipeline.attention._ops import as_map, at_least_float32, context, dot, pooled, without_autocast
 from pipeline.common.errors import UserError
 
 
 class PolarizedSelfAttention(Attention):
     """Channel and spatial attention that keep C/2 channels and all pixels."""
 
-    forms: ClassVar[Forms] = {
-        "paper": {"mode": "parallel"},
-        "official": {"mode": "parallel"},
-        "article": {"mode": "parallel"},
-    }
+    forms: ClassVar[Forms] = {"official": {}, "article": {}}
 
-    def __init__(self, channels: int, *, form: str, mode: str) -> None:
+    def __init__(
+        self,
+        channels: int,
+        *,
+        form: Literal["paper", "official", "article"] = "paper",
+        mode: Literal["parallel", "sequential"] = "parallel",
+    ) -> None:
         super().__init__()
         self.official = form == "official"
         self.sequential = one_of("mode", mode, ("parallel", "sequential")) == "sequential"
@@ -49,6 +51,7 @@ class PolarizedSelfAttention(Attention):
         self.channel_up = self._up(channels)
         self.spatial_query = nn.Linear(channels, half, bias=bias)
         self.spatial_value = nn.Linear(channels, half, bias=bias)
+        self.init_weights()
 
     def _up(self, channels: int) -> nn.Sequential:
         """Wz: (N, C/2) -> (N, C)."""
@@ -77,11 +80,8 @@ class PolarizedSelfAttention(Attention):
     def _channel_gate(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, 1, 1)."""
         with without_autocast(x):
-            pixels = wide(x).flatten(2)
-            query = _dot(self.channel_query.weight.expand(x.shape[0], -1, -1), pixels, self.channel_query.bias)
-            context = torch.bmm(pixels, query.softmax(2).transpose(1, 2)).squeeze(2)
-            context = self.channel_value(context.to(self.channel_value.weight.dtype))
-            return as_map(self.channel_up(context).sigmoid())
+            value = self.channel_value(context(x, self.channel_query).to(self.channel_value.weight.dtype))
+            return as_map(self.channel_up(value).sigmoid())
 
     def _spatial_gate(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, 1, H, W)."""
@@ -90,19 +90,14 @@ class PolarizedSelfAttention(Attention):
         with without_autocast(x):
             query = self.spatial_query(pooled(x, value))
             if self.official and self.sequential:
-                values = F.linear(wide(x).flatten(2).transpose(1, 2), wide(value.weight)).transpose(1, 2).softmax(2)
-                return torch.bmm(wide(query).unsqueeze(1), values).view(n, 1, h, w).sigmoid()
+                pixels = at_least_float32(x).flatten(2).transpose(1, 2)
+                values = F.linear(pixels, at_least_float32(value.weight)).transpose(1, 2).softmax(2)
+                return torch.bmm(at_least_float32(query).unsqueeze(1), values).view(n, 1, h, w).sigmoid()
             if not self.official:
                 query = query.softmax(1)
             key = (query @ value.weight).unsqueeze(1)
             shift = None if value.bias is None else query @ value.bias
-            score = _dot(key, wide(x).flatten(2), shift)
+            score = dot(key, at_least_float32(x).flatten(2), shift)
             if self.official:
                 score = score.softmax(2)
             return score.view(n, 1, h, w).sigmoid()
-
-
-def _dot(vectors: Tensor, pixels: Tensor, shift: Tensor | None) -> Tensor:
-    """(N, 1, C) . (N, C, HW) + (N or 1) -> (N, 1, HW), in float32 at least."""
-    product = torch.bmm(wide(vectors), pixels)
-    return product if shift is None else product + shift.view(-1, 1, 1)

@@ -22,12 +22,9 @@ from pipeline.attention._ops import as_map, pooled
 class SE(Attention):
     """Squeeze and excitation. 2 C h parameters, h = max(1, C // reduction)."""
 
-    forms: ClassVar[Forms] = {
-        "paper": {"reduction": 16, "bias": False},
-        "article": {"reduction": 16, "bias": False},
-    }
+    forms: ClassVar[Forms] = {"article": {}}
 
-    def __init__(self, channels: int, *, form: str, reduction: int, bias: bool) -> None:
+    def __init__(self, channels: int, *, reduction: int = 16, bias: bool = False) -> None:
         super().__init__()
         one_of("bias", bias, (True, False))
         hidden = max(1, channels // whole("reduction", reduction))

@@ -9,28 +9,29 @@ authors 64. The deviation is the unbiased one, as in both codes; a map of a sing
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.attention._base import Attention, Forms
 from pipeline.attention._checks import groups_of
-from pipeline.attention._ops import mean, wide, without_autocast
+from pipeline.attention._ops import at_least_float32, mean, without_autocast
 
 
 class SGE(Attention):
     """Spatial attention by group of channels, of 2 G parameters."""
 
-    forms: ClassVar[Forms] = {"paper": {"groups": 64}, "article": {"groups": 8}}
+    forms: ClassVar[Forms] = {"article": {"groups": 8}}
     eps = 1e-5
 
-    def __init__(self, channels: int, *, form: str, groups: int) -> None:
+    def __init__(self, channels: int, *, form: Literal["paper", "article"] = "paper", groups: int = 64) -> None:
         super().__init__()
         self.groups = groups_of(channels, groups)
         self.bias_start = 0.0 if form == "article" else 1.0
         self.weight = nn.Parameter(torch.empty(groups, 1))
         self.bias = nn.Parameter(torch.empty(groups, 1))
+        self.init_weights()
 
     def init_weights(self) -> None:
         super().init_weights()
@@ -45,7 +46,7 @@ class SGE(Attention):
         """(N, C, H, W) -> (N, G, 1, H, W), in float32 at least: scores are sums of squares."""
         n, _, h, w = x.shape
         with without_autocast(x):
-            x_g = wide(x).reshape(n * self.groups, -1, h * w)
+            x_g = at_least_float32(x).reshape(n * self.groups, -1, h * w)
             score = torch.bmm(mean(x_g, 2).transpose(1, 2), x_g).view(n, self.groups, h * w)
         score = score - mean(score, 2)
         std = torch.linalg.vector_norm(score, dim=2, keepdim=True) * max(h * w - 1, 1) ** -0.5

@@ -23,9 +23,9 @@ from pipeline.attention._ops import channel_shuffle, mean, memory_format
 class ShuffleAttention(Attention):
     """Grouped channel and spatial attention of 3 C / G parameters. It permutes the channels."""
 
-    forms: ClassVar[Forms] = {"paper": {"groups": 64}, "article": {"groups": 8}}
+    forms: ClassVar[Forms] = {"article": {"groups": 8}}
 
-    def __init__(self, channels: int, *, form: str, groups: int) -> None:
+    def __init__(self, channels: int, *, groups: int = 64) -> None:
         super().__init__()
         self.groups = groups_of(channels, groups, multiple=2)
         half = channels // (2 * groups)
@@ -34,6 +34,7 @@ class ShuffleAttention(Attention):
         self.spatial_weight = nn.Parameter(torch.empty(half))
         self.spatial_bias = nn.Parameter(torch.empty(half))
         self.norm = nn.GroupNorm(half, half)
+        self.init_weights()
 
     def init_weights(self) -> None:
         super().init_weights()

@@ -6,15 +6,18 @@ Heavy rooms load only in the stage that needs them.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.common.errors import UserError
 from pipeline.common.files import replacing
 from pipeline.common.paths import CellPaths, Paths
 from pipeline.common.progress import say, show
 from pipeline.records import Manifest, Plan
-from pipeline.records.plan import Weights
 from pipeline.records.results import CellResults
 from pipeline.study import Study, load, load_complete
+
+if TYPE_CHECKING:
+    from pipeline.detector.weights import Pretrained
 
 LATENCY_ROUNDS = 20
 
@@ -29,24 +32,39 @@ def plan(paths: Paths) -> None:
     """All plans, or none: every variant is resolved, built and counted before anything is written."""
     study = load_complete(paths.params)
     manifest = Manifest.read(paths.manifest)
-    plans = {name: plan_of(study, name, manifest, paths) for name in study.variants}
+    weights = pretrained(study)
+    plans = {name: plan_of(study, name, manifest, paths, weights) for name in study.variants}
     with replacing(paths.plans) as folder:
         for name, content in plans.items():
             content.write(folder / paths.plan(name).name)
     say(f"{len(plans)} plans, {len(plans) * len(study.seeds)} cells")
 
 
-def plan_of(study: Study, variant: str, manifest: Manifest, paths: Paths) -> Plan:
-    """One variant's plan. Raises UserError, prefixed by the variant, for what cannot be built or explodes."""
+def pretrained(study: Study) -> Pretrained | None:
+    """The weights that all variants start from, read once. Raises UserError where they cannot be trusted."""
+    from pipeline.detector.weights import read
+
+    detector = study.detector
+    if not detector.weights:
+        return None
+    weights = read(detector.weights, detector.weights_sha256)
+    if not detector.weights_sha256:
+        say(f"detector.weights has sha256 {weights.sha256}; to pin it: `weights_sha256: {weights.sha256}` below it")
+    return weights
+
+
+def plan_of(study: Study, variant: str, manifest: Manifest, paths: Paths, weights: Pretrained | None = None) -> Plan:
+    """One variant's plan. Raises UserError, prefixed by the variant, for what cannot be built, explodes or does not fit
+    the weights."""
     from pipeline.detector.config import resolve
     from pipeline.detector.cost import attention_parameters
-    from pipeline.detector.weights import fetch
     from pipeline.study.plan import make
 
     detector = study.detector
     try:
         config = resolve(study, variant, manifest).to_dict()
         count = attention_parameters(config)
+        planned = weights.planned(config) if weights else None
     except UserError as error:
         raise UserError(f"{paths.params}: variants.{variant}: {error}") from None
     if count > detector.parameter_budget:
@@ -55,10 +73,7 @@ def plan_of(study: Study, variant: str, manifest: Manifest, paths: Paths) -> Pla
             f"detector.parameter_budget allows {detector.parameter_budget:,} (another place, fewer stages, or a larger "
             "budget)"
         )
-    weights = None
-    if detector.weights:
-        weights = Weights(source=detector.weights, sha256=fetch(detector.weights, detector.weights_sha256)[1])
-    return make(study, variant, config, weights)
+    return make(study, variant, config, planned)
 
 
 def cost(paths: Paths) -> None:

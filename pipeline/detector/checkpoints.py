@@ -1,19 +1,26 @@
-"""Checkpoints that survive a kill: written whole or not at all, two kept, a broken one never loaded."""
+"""Checkpoints that survive a kill: written whole or not at all, two kept, a broken one never loaded.
+
+They hold tensors, numbers and text alone, so that resuming needs no pickle of foreign types.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from pipeline.common.errors import UserError
+from pipeline.detector import tensors
+from pipeline.detector.tensors import Foreign
+
 NAME = re.compile(r"epoch_(\d+)\.pth")
+PARTS = {"meta", "state_dict", "optimizer", "param_schedulers", "message_hub"}
 
 
 @HOOKS.register_module()
@@ -24,6 +31,10 @@ class WholeCheckpoints(Hook):
 
     def __init__(self, keep: int = 2) -> None:
         self.keep = keep
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Leave out MMEngine's message hub: objects of its own, whose past values only smooth lines of the log."""
+        checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
 
     def after_train_epoch(self, runner: Runner) -> None:
         if runner.rank != 0:
@@ -51,15 +62,29 @@ def saved(folder: Path) -> Iterator[Path]:
 def newest_valid(folder: Path) -> tuple[Path, int] | None:
     """The newest checkpoint that loads, with its epoch; None if there is none.
 
-    A broken one is passed over with a line in the log and deleted by the next epochs as usual.
+    A damaged one is passed over with a line in the log and deleted by the next epochs as usual. Raises Foreign for one
+    that this project cannot have written: it would run a program.
     """
     for path in saved(folder):
         try:
-            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
-            if {"meta", "state_dict", "optimizer", "param_schedulers"} <= content.keys():
-                return path, int(content["meta"]["epoch"])
-            reason = "parts are missing"
-        except Exception as error:  # a truncated file fails in many ways, all of which mean: not this one
-            reason = f"{type(error).__name__}: {error}"
+            content = tensors.read(path)
+        except Foreign as error:
+            raise Foreign(f"{error}, or delete the file to go on without it") from None
+        except UserError as error:
+            reason = str(error)
+        else:
+            epoch = _epoch(content)
+            if epoch is not None:
+                return path, epoch
+            reason = f"{path}: parts are missing"
         print(f"checkpoint {path.name} is broken and passed over ({reason})", flush=True)
     return None
+
+
+def _epoch(content: Mapping[str, Any]) -> int | None:
+    """The epoch of a checkpoint that has all that resuming needs."""
+    meta = content.get("meta")
+    if not content.keys() >= PARTS or not isinstance(meta, dict):
+        return None
+    epoch, done = meta.get("epoch"), meta.get("iter")
+    return epoch if isinstance(epoch, int) and isinstance(done, int) else None

@@ -2,6 +2,7 @@
 
 import pipeline.detector.checkpoints
 import pipeline.detector.history
+import pipeline.detector.loader
 import pipeline.detector.optimizer
 import pipeline.detector.placement
 import pipeline.detector.randomness  # noqa: F401

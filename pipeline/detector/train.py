@@ -26,7 +26,7 @@ from pipeline.detector.placement import attention_modules
 from pipeline.detector.predict import predict
 from pipeline.records import Plan, Run
 from pipeline.records.cell import BeatState
-from pipeline.records.plan import Resources
+from pipeline.records.plan import Resources, Weights
 from pipeline.records.run import LoadedWeights
 
 
@@ -42,10 +42,8 @@ def train(plan: Plan, seed: int, fingerprint: str, cell: CellPaths) -> None:
     started, before = time.time(), history.elapsed(cell)
     with _words_to(cell.log):
         cfg = Config(tuples(plan.config))
-        source = plan.weights
-        if source:
-            path, sha256 = weights.fetch(source.source, source.sha256)
-            cfg.model.backbone.init_cfg.checkpoint = str(path)
+        if plan.weights:
+            cfg.model.backbone.init_cfg.checkpoint = str(weights.local(plan.weights))
         cfg.work_dir, cfg.launcher = str(folder), "pytorch" if "RANK" in os.environ else "none"
         if cfg.launcher == "pytorch" and cfg.resources.device == "cpu":
             torch.distributed.init_process_group("gloo")  # MMEngine's own way there sets a GPU first
@@ -55,7 +53,7 @@ def train(plan: Plan, seed: int, fingerprint: str, cell: CellPaths) -> None:
         if resumed:
             cfg.load_from, cfg.resume = str(resumed[0]), True
         runner = Runner.from_cfg(cfg)
-        verify = _Verify(path, sha256) if source else None
+        verify = _Verify(plan.weights) if plan.weights else None
         if verify:
             runner.register_hook(verify, priority="LOWEST")
         runner.train()
@@ -101,13 +99,13 @@ def train(plan: Plan, seed: int, fingerprint: str, cell: CellPaths) -> None:
 class _Verify(history.Hook):
     """Checks after initialisation, before the first step, that the pretrained weights are all there."""
 
-    def __init__(self, path: Path, sha256: str) -> None:
-        self.path, self.sha256 = path, sha256
+    def __init__(self, planned: Weights) -> None:
+        self.planned = planned
         self.loaded: LoadedWeights | None = None
 
     def before_run(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        self.loaded = weights.loaded(model.backbone, self.path, self.sha256)
+        self.loaded = weights.loaded(model.backbone, self.planned)
 
 
 def use_device(resources: Resources) -> None:

@@ -11,10 +11,11 @@ from pipeline.records.base import Part, Record
 
 
 class Weights(Part):
-    """Where pretrained weights come from, and the digest of their content."""
+    """Where pretrained weights come from, the digest of that file, and of its tensors as they are kept in scratch."""
 
     source: str
     sha256: str
+    tensors: str
 
 
 class Plan(Record):

@@ -75,6 +75,8 @@ class Coco(Section):
 class Detector(Section):
     """Which detector, how wide, and from which weights.
 
+    `weights` are a backbone's: a path or an https:// URL of safetensors or of a checkpoint of tensors alone;
+    `weights_sha256` pins the file, and is required for http://.
     `frozen_stages` and `norm_eval` as in MMDetection's ResNet (0 freezes the stem alone).
     `parameter_budget` bounds the learnable parameters that the attention of a variant may add.
     """

@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from pipeline.common.errors import UserError
+from pipeline.common.files import file_sha256
 from pipeline.tracking.projection import cell_identity
 from pipeline.tracking.sources import Sources
 from pipeline.tracking.store import Store
@@ -51,7 +52,9 @@ def register(store: Store, sources: Sources) -> str | None:
     else:
         key = cell_identity(variant, seed, run["fingerprint"])["key"]
         run_id = store.runs(f"tags.key = '{key}'")[0].run_id
-        _upload(client, run_id, sources.root / f"data/runs/{variant}/{seed}/checkpoint.pth", card)
+        checkpoint = sources.root / f"data/runs/{variant}/{seed}/checkpoint.pth"
+        _check(checkpoint, run["checkpoint_sha256"])
+        _upload(client, run_id, checkpoint, card)
         source = f"runs:/{run_id}/model"
         version = str(client.create_model_version(name, source, run_id, tags=tags, description=card).version)
     if client.get_registered_model(name).aliases.get(ALIAS) != version:
@@ -72,13 +75,24 @@ interval {found["ci_low"]:+.4f} to {found["ci_high"]:+.4f}, adjusted p {found["p
 Largest difference among the variants shown better; the order among those is not tested. This seed is the \
 median of its variant: AP {found["runs"][str(seed)]:.4f}, mean of the seeds {found["mean"]:.4f}.
 
+The file holds tensors alone: `torch.load("checkpoint.pth", weights_only=True)["state_dict"]`.
+
 Data: {sources.card.get("name")}, licence {sources.card.get("licence")}.{demo}
 """
 
 
-def _upload(client: MlflowClient, run_id: str, checkpoint: Path, card: str) -> None:
+def _check(checkpoint: Path, sha256: str) -> None:
+    """A registry hands files on: only what the run wrote, and what runs nothing when it is read."""
     if not checkpoint.exists():
         raise UserError(f"{checkpoint}: no such file; `dvc checkout` or `dvc pull` brings it back")
+    if file_sha256(checkpoint) != sha256:
+        raise UserError(f"{checkpoint}: not the file that run.json beside it names; `dvc checkout` brings it back")
+    from pipeline.detector import tensors  # torch loads only where there is something to register
+
+    tensors.read(checkpoint)
+
+
+def _upload(client: MlflowClient, run_id: str, checkpoint: Path, card: str) -> None:
     client.log_artifact(run_id, str(checkpoint), "model")
     client.log_text(run_id, card, "model/card.md")
 

@@ -35,7 +35,32 @@ CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "gam": ("gam", 16, {}),
     "gam-grouped": ("gam", 32, {"groups": 4}),
     "gam-article": ("gam", 16, {"form": "article"}),
+    "gc": ("gc", 32, {"ratio": 1 / 8}),
+    "gc-mul": ("gc", 32, {"fusion": "channel_mul", "ratio": 1 / 4}),
+    "simam": ("simam", 6, {}),
+    "simam-coco": ("simam", 6, {"regularization": 0.1}),
+    "triplet": ("triplet", 12, {}),
+    "triplet-flat": ("triplet", 9, {"kernel_size": 3, "no_spatial": True}),
+    "nam": ("nam", 12, {}),
+    "ema": ("ema", 32, {"factor": 8}),
+    "ema-single": ("ema", 6, {"factor": 6}),
+    "ela-T": ("ela", 64, {"variant": "T"}),
+    "ela": ("ela", 32, {}),
+    "ela-S": ("ela", 32, {"variant": "S"}),
+    "ela-L": ("ela", 32, {"variant": "L"}),
+    "mlca": ("mlca", 12, {}),
+    "mlca-uneven": ("mlca", 8, {"local_size": 3, "local_weight": 0.2}),
+    "scsa": ("scsa", 16, {"window": 2}),
+    "scsa-heads": ("scsa", 16, {"window": 3, "heads": 4}),
 }
+
+
+def fits(case: str, height: int, width: int) -> bool:
+    """Whether the module of a case takes a map of this size; it refuses others with a UserError."""
+    name, _, options = CASES[case]
+    if name == "scsa":
+        return min(height, width) >= options["window"]
+    return name != "simam" or height * width > 1
 
 
 def arbitrary(case: str, **more: Any) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from pipeline.attention import Attention, build, names
 from pipeline.common.errors import UserError
 
 ARTICLE = ["bam", "cbam", "coordinate", "eca", "gam", "polarized", "se", "sge", "shuffle"]
+
+RECENT = ["ela", "ema", "gc", "mlca", "nam", "scsa", "simam", "triplet"]
 
 USER_MODULE = """
 from torch import nn
@@ -44,7 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_names_are_the_files() -> None:
-    assert names() == ARTICLE
+    assert names() == sorted(ARTICLE + RECENT)
 
 
 def test_names_need_no_torch() -> None:
@@ -56,7 +60,7 @@ def test_names_need_no_torch() -> None:
 def test_every_module_has_the_articles_form_and_both_spellings_of_channels(name: str) -> None:
     module = build(name, 256, form="article")
     assert isinstance(module, Attention)
-    twin = type(module)(in_channels=256, form="article")
+    twin = build(name, in_channels=256, form="article")
     twin.load_state_dict(module.state_dict())
     x = torch.randn(2, 256, 3, 3)
     assert torch.equal(twin(x), module(x))
@@ -71,6 +75,20 @@ def test_form_sets_defaults_and_options_override() -> None:
     assert build("shuffle", 128).groups == 64
     assert build("shuffle", 128, form="article").groups == 8
     assert build("bam", 64, form="article").spatial[3].dilation == (2, 2)
+
+
+@pytest.mark.parametrize("name", ARTICLE + RECENT)
+def test_a_class_stands_alone_with_the_options_of_its_init(name: str) -> None:
+    """`SE(64)` is what `build("se", 64)` gives, at its authors' start; forms name options that exist."""
+    built = build(name, 256)
+    kind: Callable[..., Attention] = type(built)
+    alone = kind(256)
+    assert repr(alone) == repr(built)
+    for key, value in built.state_dict().items():
+        if value.numel() > 1 and value.unique().numel() == 1:  # a constant start; the others are drawn
+            assert torch.equal(alone.state_dict()[key], value), key
+    options = list(inspect.signature(kind).parameters)[1:]
+    assert all(set(differing) <= set(options) for differing in built.forms.values())
 
 
 @pytest.mark.parametrize(
@@ -111,6 +129,20 @@ BAD = [
     ("polarized", 64, {"mode": "both"}, r"option `mode` is 'both'; allowed: parallel, sequential"),
     ("polarized", 7, {}, r"7 channels; form paper, mode parallel needs a multiple of 2"),
     ("polarized", 20, {"form": "official", "mode": "sequential"}, r"20 channels; .* needs a multiple of 8"),
+    ("gc", 16, {}, r"option `ratio` is 0.0625; 16 channels leave 1 hidden .*; allowed: at least 0.125"),
+    ("gc", 64, {"ratio": -1}, r"option `ratio` is -1; allowed: a number above 0"),
+    ("gc", 64, {"fusion": "both"}, r"option `fusion` is 'both'; allowed: channel_add, channel_mul"),
+    ("simam", 64, {"regularization": 0}, r"option `regularization` is 0; allowed: a number above 0"),
+    ("triplet", 64, {"kernel_size": 4}, r"option `kernel_size` is 4; allowed: an odd number"),
+    ("triplet", 64, {"no_spatial": "yes"}, r"option `no_spatial` is 'yes'; allowed: True, False"),
+    ("ema", 48, {}, r"48 channels; option `factor` needs a multiple of 32"),
+    ("ela", 24, {}, r"24 channels; option `variant` B needs a multiple of 16"),
+    ("ela", 64, {"variant": "M"}, r"option `variant` is 'M'; allowed: T, B, S, L"),
+    ("mlca", 64, {"local_weight": 2}, r"option `local_weight` is 2; allowed: a number from 0 to 1"),
+    ("mlca", 64, {"local_size": 0}, r"option `local_size` is 0; allowed: a whole number of at least 1"),
+    ("scsa", 30, {}, r"30 channels; scsa, for its four kernels, needs a multiple of 4"),
+    ("scsa", 64, {"heads": 3}, r"64 channels; option `heads` 3 needs a multiple of 3"),
+    ("nam", 64, {"form": "paper"}, r"unknown option `form`; allowed: init=official"),
 ]
 
 

@@ -6,8 +6,11 @@ import pytest
 import torch
 
 from pipeline.attention import build
-from tests.attention import formulas
-from tests.attention.cases import CASES, arbitrary, image
+from pipeline.common.errors import UserError
+from tests.attention import formulas, formulas_recent
+from tests.attention.cases import CASES, arbitrary, fits, image
+
+FORMULAS = vars(formulas) | vars(formulas_recent)
 
 
 @pytest.mark.parametrize("size", [(6, 6), (5, 9), (13, 1)], ids=str)
@@ -17,7 +20,11 @@ def test_output_and_every_gradient(case: str, train: bool, size: tuple[int, int]
     name, channels, options = CASES[case]
     module = arbitrary(case).train(train)
     x = image(channels, *size).requires_grad_()
-    wanted = getattr(formulas, name)(module, x, **options)
+    if not fits(case, *size):
+        with pytest.raises(UserError, match="allowed"):
+            module(x)
+        return
+    wanted = FORMULAS[name](module, x, **options)
     seed = torch.randn(wanted.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     inputs = [x, *module.parameters()]
     slopes = torch.autograd.grad(wanted, inputs, seed, allow_unused=True)
@@ -25,6 +32,35 @@ def test_output_and_every_gradient(case: str, train: bool, size: tuple[int, int]
     torch.testing.assert_close(y, wanted, rtol=1e-9, atol=1e-9)
     for found, slope in zip(torch.autograd.grad(y, inputs, seed), slopes, strict=True):
         torch.testing.assert_close(found, slope, rtol=1e-7, atol=1e-8)
+
+
+# Closed forms in C of the modules published outside the article, and the numbers they give at 64, 256 and 512 channels.
+RECENT_COUNTS = [
+    ("gc", {}, (653, 8_753, 33_889)),
+    ("gc", {"ratio": 1 / 4}, tuple(2 * c * (c // 4) + 2 * c + 3 * (c // 4) + 1 for c in (64, 256, 512))),
+    ("gc", {"fusion": "channel_mul"}, (653, 8_753, 33_889)),
+    ("simam", {}, (0, 0, 0)),
+    ("triplet", {}, (300, 300, 300)),
+    ("triplet", {"no_spatial": True}, (200, 200, 200)),
+    ("triplet", {"kernel_size": 3}, (60, 60, 60)),
+    ("nam", {}, (128, 512, 1024)),
+    ("ema", {}, (48, 672, 2_624)),
+    ("ema", {"factor": 8}, (672, 10_368, 41_216)),
+    ("ela", {"variant": "T"}, (448, 1_792, 3_584)),
+    ("ela", {}, (576, 2_304, 4_608)),
+    ("ela", {"variant": "S"}, (2_688, 10_752, 21_504)),
+    ("ela", {"variant": "L"}, (3_712, 14_848, 29_696)),
+    ("mlca", {}, (6, 10, 10)),
+    ("scsa", {}, (1_024, 4_096, 8_192)),
+    ("scsa", {"heads": 8}, (1_024, 4_096, 8_192)),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "counts"), RECENT_COUNTS)
+def test_parameter_count_of_recent_modules(name: str, options: dict, counts: tuple[int, ...]) -> None:
+    with torch.device("meta"):
+        modules = [build(name, channels, **options) for channels in (64, 256, 512)]
+    assert tuple(sum(p.numel() for p in module.parameters()) for module in modules) == counts
 
 
 H = {64: 4, 256: 16, 2048: 128}  # C / 16

@@ -7,7 +7,8 @@ import copy
 import pytest
 import torch
 
-from tests.attention.cases import CASES, arbitrary, image
+from pipeline.common.errors import UserError
+from tests.attention.cases import CASES, arbitrary, fits, image
 
 
 def gradients(module: torch.nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -68,6 +69,10 @@ def test_large_activations(case: str, autocast: bool) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_single_image_and_single_pixel(case: str, size: tuple[int, int], train: bool) -> None:
     module = arbitrary(case).train(train)
+    if not fits(case, *size):
+        with pytest.raises(UserError, match="allowed"):
+            module(image(CASES[case][1], *size, batch=1))
+        return
     y, slopes = gradients(module, image(CASES[case][1], *size, batch=1))
     assert all(bool(tensor.isfinite().all()) for tensor in (y, *slopes))
 

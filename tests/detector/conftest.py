@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,3 +51,11 @@ def batch(project: Path) -> Any:
         patch.chdir(project)
         config = resolve(tiny.study(), "baseline")
         return next(iter(Runner.build_dataloader(config.train_dataloader, seed=0)))
+
+
+@pytest.fixture
+def _signals() -> Iterator[None]:
+    """A cell makes termination an interruption; the tests' own process keeps its way."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)

@@ -9,12 +9,14 @@ import torch
 
 from pipeline.detector.checkpoints import newest_valid, saved
 
-WHOLE: dict[str, Any] = {"state_dict": {"w": torch.arange(1000.0)}, "optimizer": {}, "param_schedulers": []}
+WHOLE: dict[str, Any] = {
+    "state_dict": {"w": torch.arange(1000.0)}, "optimizer": {}, "param_schedulers": [], "message_hub": {},
+}  # fmt: skip
 
 
 def write(folder: Path, *epochs: int, **changes: Any) -> None:
     for epoch in epochs:
-        torch.save({**WHOLE, "meta": {"epoch": epoch}, **changes}, folder / f"epoch_{epoch}.pth")
+        torch.save({**WHOLE, "meta": {"epoch": epoch, "iter": 2 * epoch}, **changes}, folder / f"epoch_{epoch}.pth")
 
 
 def test_nothing_there(tmp_path: Path) -> None:
@@ -37,6 +39,18 @@ def test_a_broken_one_falls_back_to_the_one_before(tmp_path: Path, capsys: Any) 
     said = capsys.readouterr().out
     assert "epoch_3.pth is broken" in said
     assert "epoch_2.pth is broken" in said
+
+
+def test_one_bit_changed_by_a_bad_disk(tmp_path: Path, capsys: Any) -> None:
+    """torch reads such a file without a word: it does not look at an archive's checksums."""
+    write(tmp_path, 1, 2)
+    path = tmp_path / "epoch_2.pth"
+    content = bytearray(path.read_bytes())
+    content[content.index(torch.tensor(500.0).numpy().tobytes())] ^= 1
+    path.write_bytes(content)
+    assert torch.load(path, weights_only=True)["state_dict"]["w"][500] != 500
+    assert newest_valid(tmp_path) == (tmp_path / "epoch_1.pth", 1)
+    assert "epoch_2.pth: damaged, the checksum of" in capsys.readouterr().out
 
 
 def test_one_without_its_optimizer_is_passed_over(tmp_path: Path, capsys: Any) -> None:

@@ -13,15 +13,14 @@ from mmengine.runner import Runner
 from ruamel.yaml import YAML
 
 from pipeline import dataset
-from pipeline.commands import presets, stages
+from pipeline.commands import presets
 from pipeline.common.errors import UserError
 from pipeline.common.files import read_json
-from pipeline.common.paths import CellPaths, Paths
+from pipeline.common.paths import CellPaths
 from pipeline.detector.config import resolve
 from pipeline.detector.cost import attention_parameters
 from pipeline.detector.placement import attention_modules
 from pipeline.detector.train import train
-from pipeline.records import Manifest
 from pipeline.study import Study, load
 from pipeline.study.code import ROOT
 
@@ -101,7 +100,7 @@ def test_gam_before_the_addition_breaks_the_budget_with_its_count() -> None:
     count = sum(n * (2 * 50 * c * (c // 4) + 4 * (c // 4 + c)) for c, n in blocks.items())
     assert count > 500_000_000
     with pytest.raises(UserError) as error:
-        stages.plan_of(Study.model_validate(content), "gam", Manifest.read(Paths().manifest), Paths())
+        tiny.plan(Study.model_validate(content), "gam")
     assert f"variants.gam: its attention adds {count:,} parameters" in str(error.value)
     assert "detector.parameter_budget allows 60,000,000" in str(error.value)
 
@@ -142,7 +141,7 @@ def test_each_variant_of_the_article_runs(
 ) -> None:
     root, study = article(data)
     monkeypatch.chdir(root)
-    train(stages.plan_of(study, variant, Manifest.read(Paths().manifest), Paths()), 0, "e" * 64, CellPaths(tmp_path))
+    train(tiny.plan(study, variant), 0, "e" * 64, CellPaths(tmp_path))
     run = read_json(tmp_path / "run.json")
     assert run["state"] == "done"
     assert run["steps"] == {"roadmarks": 2, "bccd": 4}[data]

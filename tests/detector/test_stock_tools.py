@@ -10,7 +10,7 @@ from pathlib import Path
 import mmdet
 import torch
 
-from pipeline.commands import stages
+from pipeline.common.paths import CellPaths
 from pipeline.detector.config import resolve
 from pipeline.detector.train import train
 from pipeline.study.code import ROOT
@@ -35,7 +35,7 @@ def test_a_dumped_config_trains_alike(project: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert stock.returncode == 0, stock.stderr[-2000:]
-    train(stages.plan_of(study, "x"), 3, "d" * 64, tmp_path / "ours")
+    train(tiny.plan(study, "x"), 3, "d" * 64, CellPaths(tmp_path / "ours"))
     theirs = torch.load(folder / "epoch_2.pth", map_location="cpu", weights_only=False)["state_dict"]
     ours = torch.load(tmp_path / "ours/checkpoint.pth", map_location="cpu", weights_only=True)["state_dict"]
     assert theirs.keys() == ours.keys()

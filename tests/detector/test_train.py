@@ -14,22 +14,18 @@ from mmdet.apis import inference_detector, init_detector
 from mmengine.config import Config
 
 from pipeline.cells import run as cell
-from pipeline.commands import stages
 from pipeline.common.errors import UserError
 from pipeline.common.files import file_sha256, read_json
-from pipeline.common.paths import CellPaths, Paths
+from pipeline.common.paths import CellPaths
 from pipeline.detector.checkpoints import saved
 from pipeline.detector.history import History
 from pipeline.detector.train import train, tuples
-from pipeline.records import Failure, Heartbeat, Manifest, Plan, Run
-from pipeline.study import Study
-from pipeline.study.plan import fingerprint
+from pipeline.records import Failure, Heartbeat, Plan, Run
 
 from . import tiny
 from .test_weights import checkpoint
 
 EPOCHS, PER_EPOCH, SEED = 4, 2, 0
-PATHS = Paths()
 KEPT = ("predictions.json.gz", "checkpoint.pth", "history.csv", "run.json", "DONE", "heartbeat.json", "train.log")
 # Pictures are shrunk to three quarters, so that boxes must be scaled back; low scores count too.
 STUDY = tiny.study(
@@ -42,19 +38,11 @@ STUDY = tiny.study(
 )
 
 
-def planned(study: Study, variant: str) -> Plan:
-    return stages.plan_of(study, variant, Manifest.read(PATHS.manifest), PATHS)
-
-
-def scratch(plan: Plan, seed: int) -> CellPaths:
-    return PATHS.cell(fingerprint(plan.digest, Manifest.read(PATHS.manifest).digest, seed))
-
-
 @pytest.fixture(scope="module")
 def plan(project: Path) -> Plan:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
-        return planned(STUDY, "cbam")
+        return tiny.plan(STUDY, "cbam")
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +106,7 @@ def test_detections_are_those_of_mmdetections_own_inference(whole: Path, plan: P
     """inference_detector reads the picture itself and gives boxes in its own pixels."""
     model = init_detector(Config(tuples(plan.config)), str(whole / "checkpoint.pth"), device="cpu")
     predictions = read_json(whole / "predictions.json.gz")
-    truth = read_json(PATHS.coco / "val.json")
+    truth = read_json(tiny.PATHS.coco / "val.json")
     names = {category["id"]: number for number, category in enumerate(truth["categories"])}
     assert [p["image_id"] for p in predictions] == sorted(p["image_id"] for p in predictions)
     for picture in truth["images"]:
@@ -177,37 +165,32 @@ def test_an_interrupted_cell_ends_as_if_nothing_had_happened(
 
 @pytest.mark.usefixtures("_signals")
 def test_a_loss_that_is_no_number_ends_the_cell() -> None:
-    plan = planned(STUDY, "loud")
+    plan = tiny.plan(STUDY, "loud")
     with pytest.raises(cell.CellFailed, match=r"loud seed 0 failed: Diverged: the loss is (nan|inf)"):
-        cell.run(plan, 0, PATHS)
-    failure = Failure.read(scratch(plan, 0).failed)
+        cell.run(plan, 0, tiny.PATHS)
+    failure = Failure.read(tiny.scratch(plan, 0).failed)
     assert failure.kind == "diverged"
     assert failure.tail
-    assert not scratch(plan, 0).done.exists()
+    assert not tiny.scratch(plan, 0).done.exists()
 
 
 @pytest.mark.usefixtures("_signals")
 def test_pretrained_weights_are_checked_where_they_are_used(tmp_path: Path) -> None:
-    good, bad = tmp_path / "good.pth", tmp_path / "bad.pth"
-    checkpoint(good)
-    checkpoint(bad, {"layer1.0.conv1.weight": None})
-    cells = []
-    for path in (good, bad):
-        study = tiny.study({"cbam": {"attention": "cbam", "stages": [2]}}, weights=str(path))
-        plan = planned(study, "cbam")
-        if path == bad:
-            with pytest.raises(cell.CellFailed, match=r"bad\.pth lacks 1 keys of the backbone"):
-                cell.run(plan, 0, PATHS)
-        else:
-            cell.run(plan, 0, PATHS)
-        cells.append(scratch(plan, 0))
-    loaded = Run.read(cells[0].run).weights
+    path, other = tmp_path / "good.pth", tmp_path / "other.pth"
+    checkpoint(path)
+    checkpoint(other, {"bn1.bias": torch.zeros(16)})
+    digest = file_sha256(path)
+    study = tiny.study({"cbam": {"attention": "cbam", "stages": [2]}}, weights=str(path))
+    plan = tiny.plan(study, "cbam")
+    path.unlink()  # it was read once, when the plan was made
+    cell.run(plan, 0, tiny.PATHS)
+    loaded = Run.read(tiny.scratch(plan, 0).run).weights
     assert loaded
-    assert (loaded.sha256, loaded.unexpected) == (file_sha256(good), [])
+    assert (loaded.file, loaded.sha256, loaded.unexpected) == ("good.pth", digest, [])
     assert loaded.missing
     assert all("attention_before_add_cbam" in key for key in loaded.missing)
-    assert Failure.read(cells[1].failed).kind == "input"
-    assert cells[0] != cells[1]
+    again = study.model_copy(update={"detector": study.detector.model_copy(update={"weights": str(other)})})
+    assert tiny.plan(again, "cbam").digest != plan.digest
 
 
 def test_a_plan_for_a_gpu_is_refused_without_one(plan: Plan, tmp_path: Path) -> None:

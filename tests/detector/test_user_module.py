@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def test_a_file_in_the_folder_is_an_attention(tmp_path: Path, monkeypatch: pytes
     assert len(SOURCE.splitlines()) <= 15
     (tmp_path / "mine.py").write_text(SOURCE)
     monkeypatch.setattr(attention, "__path__", [*attention.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "pipeline.attention.mine", raising=False)
     variants = {"mine": {"attention": "mine", "options": {"start": 2.0}, "place": "after_stage", "stages": [2]}}
     config = resolve(tiny.study(variants), "mine")
     model = tiny.build(config)

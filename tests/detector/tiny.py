@@ -10,12 +10,17 @@ import torch
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from pipeline.commands import stages
+from pipeline.common.paths import CellPaths, Paths
 from pipeline.detector import registered  # noqa: F401  (what a config's custom_imports would register)
 from pipeline.detector.placement import PREFIX
 from pipeline.detector.randomness import initialise
+from pipeline.records import Manifest, Plan
 from pipeline.study import Study
+from pipeline.study.plan import fingerprint
 
 SIZE = (96, 64)
+PATHS = Paths()
 # From scratch MMDetection starts residual branches at 0: in the first step no gradient reaches what is in them.
 R50 = {"model.backbone.zero_init_residual": False}
 R18 = {**R50, "model.backbone.depth": 18, "model.neck.in_channels": [16, 32, 64, 128]}
@@ -43,6 +48,15 @@ def study(
             "seeds": [0, 1],
         }
     )
+
+
+def plan(study: Study, variant: str) -> Plan:
+    """As the stage plan makes it, from the data set prepared where one stands."""
+    return stages.plan_of(study, variant, Manifest.read(PATHS.manifest), PATHS, stages.pretrained(study))
+
+
+def scratch(plan: Plan, seed: int) -> CellPaths:
+    return PATHS.cell(fingerprint(plan.digest, Manifest.read(PATHS.manifest).digest, seed))
 
 
 def build(config: Any, seed: int = 0) -> Any:

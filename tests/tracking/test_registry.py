@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import torch
 
 from pipeline.common.errors import UserError
+from pipeline.common.files import file_sha256
 from pipeline.tracking import sync
 from pipeline.tracking.registry import best_cell
 from pipeline.tracking.sources import read
+from tests.detector.hostile import PAYLOADS
 
 from .contents import artifacts, client, one
 from .study_tree import Tree
@@ -58,3 +62,27 @@ def test_a_checkpoint_that_is_not_here(tree: Make) -> None:
     (study.root / "data/runs/cbam/1/checkpoint.pth").unlink()
     with pytest.raises(UserError, match=r"checkpoint\.pth: no such file; `dvc checkout`"):
         sync(study.root)
+
+
+def test_a_checkpoint_that_is_not_the_runs(tree: Make) -> None:
+    study = registered(tree)
+    (study.root / "data/runs/cbam/1/checkpoint.pth").write_bytes(b"else")
+    with pytest.raises(
+        UserError, match=r"checkpoint\.pth: not the file that run\.json beside it names; `dvc checkout`"
+    ):
+        sync(study.root)
+
+
+@pytest.mark.parametrize("kind", PAYLOADS)
+def test_a_hostile_checkpoint_is_not_handed_on(tree: Make, tmp_path: Path, kind: str) -> None:
+    """As a pulled run may bring it, its digest in run.json and all."""
+    make, name = PAYLOADS[kind]
+    study, mark = registered(tree), tmp_path / "it_ran"
+    path = study.root / "data/runs/cbam/1/checkpoint.pth"
+    torch.save({"state_dict": {"w": make(mark)}}, path)
+    for file in (path.with_name("run.json"), study.root / "data/evaluation/cells.json"):
+        file.write_text(file.read_text().replace(study.run("cbam", 1)["checkpoint_sha256"], file_sha256(path)))
+    with pytest.raises(UserError, match=f"{path}: refused, it holds {name}"):
+        sync(study.root)
+    assert not mark.exists()
+    assert client(study.root).search_model_versions("name = 'demo'") == []
