@@ -62,4 +62,6 @@ if ! operators; then # a cached build of another torch, or one without operators
   mmcv --force-reinstall --no-cache-dir
   operators || die "MMCV's operators do not load: $(.venv/bin/python -c 'from mmcv.ops import RoIAlign, nms' 2>&1 | tail -n 1)"
 fi
+# `python -m pipeline` from any folder, once the environment is active
+pwd >"$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ablation.pth"
 echo "$stamp" >.venv/.stamp

@@ -15,6 +15,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammaln, ndtr
 
+from pipeline.evaluation.boxes import Floats
+
 _SHARED = np.linspace(-8.5, 8.5, 137)  # Z_0
 
 
@@ -34,7 +36,7 @@ def adjusted_p(t: float, comparisons: int, degrees_of_freedom: float) -> float:
 
 
 @cache
-def _scales(degrees_of_freedom: float) -> tuple[np.ndarray, np.ndarray]:
+def _scales(degrees_of_freedom: float) -> tuple[Floats, Floats]:
     """Nodes and weights for S = sqrt(chi² / df), on the logarithm of S; (N,) each."""
     if np.isinf(degrees_of_freedom):
         return np.ones(1), np.ones(1)

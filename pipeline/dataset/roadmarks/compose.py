@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from pipeline.dataset.roadmarks.backdrop import backdrop
@@ -66,7 +67,7 @@ def _enough(seen: Array, cover: Array) -> bool:
     return bool(left > 0 and left >= LEAST * np.count_nonzero(cover >= SEEN))
 
 
-def extent(mask: np.ndarray) -> list[int]:
+def extent(mask: NDArray[np.bool_]) -> list[int]:
     """[x, y, width, height] of the pixels that are set."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     left, top = int(columns[0]), int(rows[0])
