@@ -82,6 +82,20 @@ class Paths:
         return self.data / "track.json"
 
     @property
+    def store(self) -> Path:
+        """MLflow's own store, where no server is named."""
+        return self.root / "mlflow.db"
+
+    @property
+    def store_lock(self) -> Path:
+        return self.root / "mlflow.db.lock"
+
+    @property
+    def artifacts(self) -> Path:
+        """The files that MLflow's own store speaks of."""
+        return self.root / "mlartifacts"
+
+    @property
     def article(self) -> Path:
         return self.data / "reference" / "article.csv"
 

@@ -10,6 +10,7 @@ from pipeline.records.base import Part, Record
 from pipeline.records.run import Run
 
 EVALUATE = "`dvc repro evaluate`"
+BoxOutcome = Literal["truth", "crowd", "found", "false", "ignored", "missed"]
 
 
 class CellResult(Part):
@@ -85,7 +86,7 @@ class ShownBox(Part):
 
     bbox: tuple[float, float, float, float]
     category: str
-    outcome: Literal["truth", "crowd", "found", "false", "ignored", "missed"]
+    outcome: BoxOutcome
     score: float | None = None
 
 

@@ -18,7 +18,7 @@ class Alert:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Entry:
     """One entry of a table. `sort` orders the column in the html; without it the text does."""
 
     text: str
@@ -37,7 +37,7 @@ class Table:
 
     name: str
     columns: Sequence[Column]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[Entry]]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.common.nested import flatten
 from pipeline.report import records
-from pipeline.report.blocks import Alert, Cell, Column, Table
+from pipeline.report.blocks import Alert, Column, Entry, Table
 from pipeline.report.text import Markdown, escape
 from pipeline.report.words import NOTHING, VERDICTS, count, interval, listing, number, signed
 from pipeline.results.read import Evidence
@@ -35,7 +36,7 @@ def changes(this: Evidence, other: Evidence) -> Changes:
         alerts=_alerts(this, other),
         summary=_summary(this, other),
         settings=records.differences(
-            "Settings that differ", _different(_flat(this.study["params"]), _flat(other.study["params"])), names
+            "Settings that differ", _different(flatten(this.study.params), flatten(other.study.params)), names
         ),
         data=records.differences("Data that differ", _different(_data(this), _data(other)), names),
         verdicts=_verdicts(this, other, names),
@@ -46,21 +47,21 @@ def changes(this: Evidence, other: Evidence) -> Changes:
 
 
 def _names(this: Evidence, other: Evidence) -> tuple[str, str]:
-    names = str(this.study["study"]), str(other.study["study"])
+    names = this.study.study, other.study.study
     return names if names[0] != names[1] else (f"{names[0]} (this)", f"{names[1]} (other)")
 
 
 def _alerts(this: Evidence, other: Evidence) -> list[Alert]:
     """Two studies are no experiment: between them, more than one thing may have changed."""
     text = "These are two studies, not one comparison: no interval here covers the difference between them."
-    if this.card.get("digest") != other.card.get("digest"):
+    if this.card.digest != other.card.digest:
         text += " Their data differ, so their AP do not measure the same thing."
     return [Alert("IMPORTANT", [text])]
 
 
 def _summary(this: Evidence, other: Evidence) -> list[Markdown]:
     """Which verdicts changed, and which variants only one study has."""
-    both = [name for name in this.others if name in other.comparison["variants"]]
+    both = [name for name in this.others if name in other.comparison.variants]
     changed = [name for name in both if _verdict(this, name) != _verdict(other, name)]
     lines = [f"Verdicts that differ: {_listing(changed)}.", f"Variants of both studies: {_listing(both)}."]
     lines += [f"Only in this study: {_listing(only)}." for only in [_only(this, other)] if only]
@@ -69,7 +70,7 @@ def _summary(this: Evidence, other: Evidence) -> list[Markdown]:
 
 
 def _only(mine: Evidence, theirs: Evidence) -> list[str]:
-    return [name for name in mine.names if name not in theirs.study["variants"]]
+    return [name for name in mine.names if name not in theirs.study.variants]
 
 
 def _listing(names: Sequence[str]) -> str:
@@ -77,60 +78,50 @@ def _listing(names: Sequence[str]) -> str:
 
 
 def _verdict(evidence: Evidence, name: str) -> str:
-    row = evidence.comparison["variants"].get(name)
+    row = evidence.comparison.variants.get(name)
     if name == evidence.baseline:
         return "baseline"
-    return VERDICTS[row["verdict"]] if row and row["verdict"] else "not in the study"
+    return VERDICTS[row.verdict] if row and row.verdict else "not in the study"
 
 
 def _verdicts(this: Evidence, other: Evidence, names: tuple[str, str]) -> Table:
     every = list(dict.fromkeys([*this.names, *other.names]))
-    rows = [[Cell(name), *(cell for side in (this, other) for cell in _side(side, name))] for name in every]
+    rows = [[Entry(name), *(cell for side in (this, other) for cell in _side(side, name))] for name in every]
     columns = [Column("variant", False)]
     for name, side in zip(names, (this, other), strict=True):
-        primary = side.comparison["primary"]
         columns += [
-            Column(f"{primary} (n), {name}"),
+            Column(f"{side.comparison.primary} (n), {name}"),
             Column(Markdown("difference [interval]")),
             Column("verdict", False),
         ]
     return Table("Verdicts of both studies", columns, rows)
 
 
-def _side(evidence: Evidence, name: str) -> list[Cell]:
-    row: Mapping[str, Any] = evidence.comparison["variants"].get(name, {})
-    mean, delta = row.get("mean"), row.get("delta")
+def _side(evidence: Evidence, name: str) -> list[Entry]:
+    row = evidence.comparison.variants.get(name)
+    if row is None:
+        return [Entry(NOTHING), Entry(NOTHING), Entry(_verdict(evidence, name))]
     difference = Markdown(NOTHING)
-    if delta is not None and name != evidence.baseline:
-        bounds = f" {interval(row['ci_low'], row['ci_high'])}" if row["ci_low"] is not None else ""
-        difference = Markdown(f"{signed(delta)}{bounds}")
-    score = NOTHING if mean is None else f"{number(mean)} ({row['n']})"
-    return [Cell(score, mean), Cell(difference, delta), Cell(_verdict(evidence, name))]
+    if row.delta is not None and name != evidence.baseline:
+        bounds = f" {interval(row.ci_low, row.ci_high)}" if row.ci_low is not None else ""
+        difference = Markdown(f"{signed(row.delta)}{bounds}")
+    score = NOTHING if row.mean is None else f"{number(row.mean)} ({row.n})"
+    return [Entry(score, row.mean), Entry(difference, row.delta), Entry(_verdict(evidence, name))]
 
 
-def _data(evidence: Evidence) -> dict[str, Any]:
+def _data(evidence: Evidence) -> dict[str, str]:
     """What the numbers rest on, as {fact: value}."""
-    facts: dict[str, Any] = {key: evidence.card.get(key) for key in ("name", "digest")}
-    for split, row in evidence.card.get("splits", {}).items():
-        facts |= {f"{split}: images": count(row["images"]), f"{split}: boxes": count(row["boxes"])}
-        facts |= {f"{split}: {name}": count(boxes) for name, boxes in row["classes"].items()}
-    return facts | {"reported split": evidence.comparison["split"]}
+    facts = {"name": evidence.card.name, "digest": evidence.card.digest}
+    for split, found in evidence.card.splits.items():
+        facts |= {f"{split}: images": count(found.images), f"{split}: boxes": count(found.boxes)}
+        facts |= {f"{split}: {name}": count(boxes) for name, boxes in found.classes.items()}
+    return facts | {"reported split": evidence.comparison.split}
 
 
 def _provenance(evidence: Evidence) -> dict[str, Any]:
     study = evidence.study
-    hardware = sorted({str(run["hardware"]) for run in evidence.runs.values()})
-    return {"git revision": study["git"]["revision"], "hardware": hardware, **study["versions"]}
-
-
-def _flat(value: Any, path: str = "") -> dict[str, Any]:
-    """Nested settings as {dotted path: value}; lists are values."""
-    if not isinstance(value, Mapping) or not value:
-        return {path: value}
-    found: dict[str, Any] = {}
-    for key, item in value.items():
-        found |= _flat(item, f"{path}.{key}" if path else str(key))
-    return found
+    hardware = sorted({run.hardware for run in evidence.runs.values()})
+    return {"git revision": study.git.revision, "hardware": hardware, **study.versions}
 
 
 def _different(this: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Sequence[Any]]:

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from pipeline.records.run import LoadedWeights
+from pipeline.records.study import ModuleFacts, VariantFacts
 from pipeline.report.blocks import Table
 from pipeline.report.records import differences
-from pipeline.report.text import Markdown, escape, prose
+from pipeline.report.text import Markdown, code, escape, prose
+from pipeline.report.words import count
 from pipeline.results.read import Evidence
-
-PLACES = {
-    "after_conv1": "after the first convolution of each residual block",
-    "after_conv2": "after the second convolution of each residual block",
-    "after_conv3": "after the third convolution of each residual block",
-    "before_add": "on the residual branch, before the addition",
-    "after_stage": "between the stages",
-    "neck": "on the levels of the neck",
-}
+from pipeline.study.sections import PLACES
 
 
 @dataclass(frozen=True)
@@ -33,57 +27,48 @@ class Method:
 
 
 def methods(evidence: Evidence) -> list[Method]:
-    described: dict[str, Any] = evidence.study["variants"]
-    return [_method(name, described[name], evidence.baseline) for name in evidence.names if name in described]
+    described = evidence.study.variants
+    return [_method(name, described[name], evidence.baseline) for name in evidence.names]
 
 
-def _method(name: str, variant: dict[str, Any], baseline: str) -> Method:
-    facts = [fact for insertion in variant["attention"] for fact in _insertion(insertion)]
-    weights = variant.get("weights")
-    facts.append(Markdown(f"Weights loaded: {_weights(weights)}."))
+def _method(name: str, variant: VariantFacts, baseline: str) -> Method:
+    facts = [fact for module in variant.attention for fact in _module(module)]
+    facts.append(Markdown(f"Weights loaded: {_weights(variant.weights)}."))
     return Method(
         name=name,
-        title=str(variant.get("title") or name),
-        formulas=[prose(insertion["formula"]) for insertion in variant["attention"] if insertion.get("formula")],
+        title=variant.title,
+        formulas=[prose(module.formula) for module in variant.attention if module.formula],
         facts=facts,
-        changes=differences(
-            f"Settings of {name} that differ", variant.get("config_differences") or {}, (baseline, name)
-        ),
+        changes=differences(f"Settings of {name} that differ", variant.config_differences, (baseline, name)),
     )
 
 
-def _insertion(insertion: dict[str, Any]) -> list[Markdown]:
-    place = PLACES.get(insertion["place"], insertion["place"])
-    where = [
-        f"{what} {', '.join(map(str, insertion[what]))}"
-        for what in ("stages", "levels")
-        if insertion.get(what) is not None
-    ]
-    options = ", ".join(f"{key} = {value}" for key, value in (insertion.get("options") or {}).items())
+def _module(module: ModuleFacts) -> list[Markdown]:
+    chosen = {"stages": module.stages, "levels": module.levels}
+    where = [f"{what} {', '.join(map(str, numbers))}" for what, numbers in chosen.items() if numbers is not None]
+    options = ", ".join(f"{key} = {value}" for key, value in module.options.items())
     facts = [
-        Markdown(
-            f"Module: {escape(insertion['name'])} ({_link(insertion)}); options: {escape(options or 'defaults')}."
-        ),
-        Markdown(f"Place: {escape(place)}{escape('; ' + ', '.join(where)) if where else ''}."),
-        Markdown(f"Form: {escape(insertion['form'])}; initialisation: {escape(insertion['init'])}."),
+        Markdown(f"Module: {escape(module.name)} ({_link(module)}); options: {escape(options or 'defaults')}."),
+        Markdown(f"Place: {escape(PLACES[module.place])}{escape('; ' + ', '.join(where)) if where else ''}."),
+        Markdown(f"Form: {escape(module.form)}; initialisation: {escape(module.init)}."),
     ]
-    if insertion.get("differs"):
-        facts.append(Markdown(f"What differs: {prose(insertion['differs'])}"))
+    if module.differs:
+        facts.append(Markdown(f"What differs: {prose(module.differs)}"))
     return facts
 
 
-def _link(insertion: dict[str, Any]) -> Markdown:
-    paper, link = (insertion.get("paper") or "no paper stated").rstrip("."), insertion.get("link") or ""
-    if not link.startswith("https://") or any(mark in link for mark in " ()<>\"'"):
+def _link(module: ModuleFacts) -> Markdown:
+    paper = (module.paper or "no paper stated").rstrip(".")
+    if not module.link.startswith("https://") or any(mark in module.link for mark in " ()<>\"'"):
         return escape(paper)
-    return Markdown(f"[{escape(paper)}]({link})")
+    return Markdown(f"[{escape(paper)}]({module.link})")
 
 
-def _weights(weights: Any) -> Markdown:
-    if not weights:
+def _weights(weights: LoadedWeights | None) -> Markdown:
+    if weights is None:
         return Markdown("none, trained from scratch")
-    if isinstance(weights, dict):
-        return escape(
-            ", ".join(f"{key} {value}" for key, value in weights.items() if not isinstance(value, dict | list))
-        )
-    return escape(weights)
+    return Markdown(
+        f"{escape(weights.file)} (sha256 {code(weights.sha256)}), {count(weights.loaded)} keys; "
+        f"{count(len(weights.missing))} of the model's keys are not in the file, "
+        f"{count(len(weights.unexpected))} of the file's are not in the model"
+    )

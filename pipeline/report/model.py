@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
+from pipeline.records import Card
 from pipeline.report import examples, plots, records, tables, verdict
 from pipeline.report.blocks import Alert, Figure, Table
 from pipeline.report.methods import Method, methods
@@ -35,7 +35,7 @@ class Report:
     cost_note: Markdown
     forest: Figure | None
     tradeoff: Figure | None
-    secondary: Table | None
+    secondary: Table
     classes: Sequence[Figure]
     descriptive: Table | None
     learning: Figure | None
@@ -43,9 +43,10 @@ class Report:
     errors: Figure | None
     precision_recall: Figure | None
     examples: Sequence[Figure]
-    card: Mapping[str, Any]
-    splits: Table | None
-    counts: Table | None
+    example_score: str
+    card: Card
+    splits: Table
+    counts: Table
     methods: Sequence[Method]
     article: Table | None
     article_ap: Table | None
@@ -72,16 +73,16 @@ class Report:
 def build(evidence: Evidence) -> Report:
     """Numbers to view model; reads nothing, draws nothing."""
     comparison, study = evidence.comparison, evidence.study
-    article = study.get("article") or {"applies": False}
+    article = study.article
     return Report(
-        study=study["study"],
-        demo=bool(study.get("demo")),
-        primary=comparison["primary"],
+        study=study.study,
+        demo=study.demo,
+        primary=comparison.primary,
         baseline=evidence.baseline,
-        claim=comparison["claim"],
-        level=percent(1 - comparison["alpha"]),
-        region=number(comparison["equivalence"]),
-        resamples=count(comparison["resamples"]),
+        claim=comparison.claim,
+        level=percent(1 - comparison.alpha),
+        region=number(comparison.equivalence),
+        resamples=count(comparison.resamples),
         alerts=verdict.alerts(evidence),
         remarks=verdict.remarks(evidence),
         verdict=verdict.verdict(evidence),
@@ -98,17 +99,18 @@ def build(evidence: Evidence) -> Report:
         errors=plots.errors(evidence),
         precision_recall=plots.precision_recall(evidence),
         examples=examples.figures(evidence),
+        example_score=number(evidence.examples[0].score_threshold, 1) if evidence.examples else "",
         card=evidence.card,
         splits=records.splits(evidence),
         counts=records.counts(evidence),
         methods=methods(evidence),
-        article=tables.article(evidence) if article["applies"] else None,
-        article_ap=tables.article(evidence, only="AP") if article["applies"] else None,
-        article_sentence=str(article["sentence"]) if article["applies"] else "",
+        article=tables.article(evidence, article) if article else None,
+        article_ap=tables.article(evidence, article, only="AP") if article else None,
+        article_sentence=article.sentence if article else "",
         threats=verdict.threats(evidence),
         reproduce=records.reproduce(evidence),
-        command=study["command"],
-        params=json.dumps(study["params"], indent=2, ensure_ascii=False),
+        command=study.command,
+        params=json.dumps(study.params, indent=2, ensure_ascii=False),
         runs=records.runs(evidence),
         unfinished=records.unfinished(evidence),
         cells=len(evidence.cells),

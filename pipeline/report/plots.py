@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from pipeline.evaluation.outcomes import TOO_FEW_BOXES
 from pipeline.report.blocks import Figure
 from pipeline.report.figures.forest import Forest, Row
 from pipeline.report.figures.heatmap import Heatmap
@@ -29,28 +29,28 @@ INTERVALS = {
 
 def sample(evidence: Evidence) -> str:
     comparison = evidence.comparison
-    return f"k = {plural(comparison['k'], 'seed')}, V = {plural(comparison['images'], 'image')}"
+    return f"k = {plural(comparison.k, 'seed')}, V = {plural(comparison.images, 'image')}"
 
 
 def forest(evidence: Evidence) -> Figure | None:
     comparison = evidence.comparison
     rows = [
-        Row(name, row["delta"], row["ci_low"], row["ci_high"], row["verdict"] or "not_claimed", row["seed_deltas"])
+        Row(name, row.delta, row.ci_low, row.ci_high, row.verdict or "not_claimed", row.seed_deltas)
         for name, row in evidence.outcomes.items()
-        if name != evidence.baseline and row["delta"] is not None
+        if name != evidence.baseline and row.delta is not None
     ]
     if not rows:
         return None
     words = []
     for verdict in dict.fromkeys(row.verdict for row in rows):
         words.append(f"{VERDICTS[verdict]}: {listing([row.name for row in rows if row.verdict == verdict], 12)}")
-    bar = INTERVALS[comparison["claim"]].format(level=percent(1 - comparison["alpha"]))
+    bar = INTERVALS[comparison.claim].format(level=percent(1 - comparison.alpha))
     caption = (
         f"Large marker: mean difference. Bar: {bar}. Small dots: single seeds. "
-        f"Shaded: ±{number(comparison['equivalence'])}, too small to matter. {sample(evidence)}."
+        f"Shaded: ±{number(comparison.equivalence)}, too small to matter. {sample(evidence)}."
     )
-    plot = Forest(rows, comparison["primary"], evidence.baseline, comparison["equivalence"])
-    alt = f"Difference in {comparison['primary']} of every variant. {'; '.join(words)}."
+    plot = Forest(rows, comparison.primary, evidence.baseline, comparison.equivalence)
+    alt = f"Difference in {comparison.primary} of every variant. {'; '.join(words)}."
     return Figure("forest", alt, Markdown(caption), plot)
 
 
@@ -61,74 +61,74 @@ def pareto(costs: Sequence[float], values: Sequence[float]) -> list[bool]:
 
 
 def tradeoff(evidence: Evidence) -> Figure | None:
-    costs: dict[str, Any] = evidence.cost.get("variants", {})
-    both = [name for name in evidence.outcomes if name in costs and evidence.outcomes[name]["mean"] is not None]
-    if not both:
+    costs = evidence.cost.variants
+    scores = {
+        name: (row.mean, row.sd) for name, row in evidence.outcomes.items() if row.mean is not None and name in costs
+    }
+    if not scores:
         return None
-    rows = evidence.outcomes
-    timed = [name for name in both if costs[name].get("latency_ms")]
-    panels = []
-    for names, label in ((timed, "latency, ms an image"), (both, "parameters, millions")):
-        if not names:
-            continue
-        latency = [costs[name].get("latency_ms") or {} for name in names]
-        if label.startswith("latency"):
-            spans = [(entry["median"], entry["q1"], entry["q3"]) for entry in latency]
-        else:
-            spans = [(costs[name]["parameters"] / 1e6, None, None) for name in names]
-        front = pareto([span[0] for span in spans], [rows[name]["mean"] for name in names])
-        points = [
-            Point(name, *span, rows[name]["mean"], rows[name]["sd"], best)
-            for name, span, best in zip(names, spans, front, strict=True)
-        ]
-        panels.append(Panel(label, points))
+    latency = {name: costs[name].latency_ms for name in scores}
+    panels = [
+        _panel("latency, ms an image", {name: (ms.median, ms.q1, ms.q3) for name, ms in latency.items()}, scores),
+        _panel("parameters, millions", {name: (costs[name].parameters / 1e6, None, None) for name in scores}, scores),
+    ]
     cheapest = [point.name for point in sorted(panels[0].points, key=lambda point: point.cost) if point.front]
-    metric = evidence.comparison["primary"]
+    metric = evidence.comparison.primary
     alt = f"{metric} against cost. On the Pareto front of {panels[0].label}: {listing(cheapest)}."
     caption = (
         f"Blue diamonds and line: the Pareto front (no variant is both cheaper and better in the mean); it "
         f"claims no difference. Square: {escape(evidence.baseline)}. "
         f"Bars: SD over seeds and quartiles of the latency. "
-        f"{sample(evidence)}; {escape(evidence.cost['hardware'])}."
+        f"{sample(evidence)}; {escape(evidence.cost.hardware)}."
     )
     return Figure("cost", alt, Markdown(caption), Tradeoff(panels, metric, evidence.baseline))
 
 
+def _panel(
+    label: str,
+    costs: Mapping[str, tuple[float, float | None, float | None]],
+    scores: Mapping[str, tuple[float, float | None]],
+) -> Panel:
+    """`costs` are value and quartiles, `scores` mean and SD over seeds."""
+    front = pareto([cost for cost, *_ in costs.values()], [scores[name][0] for name in costs])
+    return Panel(
+        label, [Point(name, *costs[name], *scores[name], best) for name, best in zip(costs, front, strict=True)]
+    )
+
+
 def classes(evidence: Evidence) -> list[Figure]:
     """One heatmap, or several where there are many classes: those with most boxes come first."""
-    found = evidence.comparison["descriptive"]
+    found = evidence.comparison.descriptive
     metrics = [metric for metric in found if metric.startswith("AP/")]
     variants = [
         variant
         for variant in evidence.outcomes
-        if variant != evidence.baseline
-        and any(found[metric]["variants"][variant]["delta"] is not None for metric in metrics)
+        if variant != evidence.baseline and any(found[metric].variants[variant].delta is not None for metric in metrics)
     ]
     if not variants:
         return []
     room = max(1, min(COLUMNS, CELLS // len(variants)))
     if len(metrics) > room:
-        metrics.sort(key=lambda metric: -found[metric]["boxes"])
+        metrics.sort(key=lambda metric: -found[metric].boxes)
     pages = [metrics[start : start + room] for start in range(0, len(metrics), room)]
     return [_by_class(evidence, page, variants, f"classes_{index}") for index, page in enumerate(pages, start=1)]
 
 
 def _by_class(evidence: Evidence, metrics: Sequence[str], variants: Sequence[str], name: str) -> Figure:
     """Differences of some classes: no colour and no number where the boxes are too few."""
-    found = evidence.comparison["descriptive"]
+    found = evidence.comparison.descriptive
     titles = [metric.removeprefix("AP/") for metric in metrics]
-    values = [[found[metric]["variants"][variant]["delta"] for metric in metrics] for variant in variants]
+    values = [[found[metric].variants[variant].delta for metric in metrics] for variant in variants]
     texts = [
         [
-            f"{NOTHING if value is None else signed(value)}\nn = {count(found[m]['boxes'])}"
+            f"{NOTHING if value is None else signed(value)}\nn = {count(found[m].boxes)}"
             for m, value in zip(metrics, row, strict=True)
         ]
         for row in values
     ]
     for row in texts:
         row[:] = [
-            text.replace(NOTHING, "too few") if found[m]["too_few"] else text
-            for m, text in zip(metrics, row, strict=True)
+            text.replace(NOTHING, "too few") if found[m].too_few else text for m, text in zip(metrics, row, strict=True)
         ]
     known = [
         (value, f"{variants[y]}, {titles[x]}")
@@ -142,7 +142,8 @@ def _by_class(evidence: Evidence, metrics: Sequence[str], variants: Sequence[str
         alt = f"Differences in AP by class: from {signed(low)} ({worst}) to {signed(high)} ({best})."
     caption = Markdown(
         f"Difference from {escape(evidence.baseline)}, mean over seeds, and the number of boxes n. Blue: higher, "
-        f"orange: lower, grey: fewer than 30 boxes. Descriptive: no verdict rests on it. {sample(evidence)}."
+        f"orange: lower, grey: fewer than {TOO_FEW_BOXES} boxes. Descriptive: no verdict rests on it. "
+        f"{sample(evidence)}."
     )
     return Figure(name, alt, caption, Heatmap(variants, titles, values, texts))
 
@@ -179,10 +180,9 @@ def _band(history: pd.DataFrame) -> Line:
 
 
 def precision_recall(evidence: Evidence) -> Figure | None:
-    found = evidence.curves.get("variants", {})
+    found, recalls = evidence.curves.variants, evidence.curves.recall
     if not found:
         return None
-    recalls = evidence.curves["recall"]
     lines = {
         variant: [
             Line(recalls, found[variant][iou], style=style) for style, iou in enumerate(IOUS) if iou in found[variant]
@@ -200,12 +200,10 @@ def precision_recall(evidence: Evidence) -> Figure | None:
 
 
 def errors(evidence: Evidence) -> Figure | None:
-    means: dict[str, dict[str, float]] = evidence.errors.get("mean", {})
+    means, differences, kinds = evidence.errors.mean, evidence.errors.difference, evidence.errors.types
     if not means:
         return None
-    differences: dict[str, dict[str, float]] = evidence.errors["difference"]
     variants = [variant for variant in evidence.outcomes if variant in means]
-    kinds = evidence.errors["types"]
     values = [[differences.get(variant, {}).get(kind) for kind in kinds] for variant in variants]
     texts = [[number(means[variant][kind]) for kind in kinds] for variant in variants]
     for row, variant in zip(texts, variants, strict=True):

@@ -2,83 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pipeline.report.blocks import Cell, Column, Table
+from pipeline.common.progress import duration
+from pipeline.records.card import SplitCounts
+from pipeline.report.blocks import Column, Entry, Table
 from pipeline.report.text import Markdown, code, escape
-from pipeline.report.words import NOTHING, count, duration, plural
+from pipeline.report.words import NOTHING, count, plural
 from pipeline.results.read import Evidence
 
 
 def settings(evidence: Evidence) -> Table:
     """What all runs share, once."""
-    rows = [[Cell(key.replace("_", " ")), Cell(_value(value))] for key, value in evidence.study["shared"].items()]
+    rows = [[Entry(key.replace("_", " ")), Entry(_value(value))] for key, value in evidence.study.shared.items()]
     return Table("Settings that all runs share", [Column("setting", False), Column("value", False)], rows)
 
 
 def cost_note(evidence: Evidence) -> Markdown:
     """How the costs of the headline table were measured, and what FLOPs leave out."""
     cost = evidence.cost
-    if not cost:
-        return Markdown("Costs were not measured.")
-    width, height = cost["image_size"]
-    uncounted = sorted({op for row in cost["variants"].values() for op in row.get("uncounted", {})})
-    left_out = f" Not counted in GFLOPs: {', '.join(code(op) for op in uncounted)}." if uncounted else ""
+    width, height = cost.image_size
+    uncounted = sorted({operator for row in cost.variants.values() for operator in row.uncounted})
+    left_out = f" Not counted in GFLOPs: {', '.join(code(operator) for operator in uncounted)}." if uncounted else ""
     return Markdown(
-        f"Costs: one image of {width} x {height} pixels on {escape(cost['hardware'])}, "
-        f"{plural(cost['threads'], 'thread')}, {plural(cost['rounds'], 'round')}, all variants in turn.{left_out}"
+        f"Costs: one image of {width} x {height} pixels on {escape(cost.hardware)}, "
+        f"{plural(cost.threads, 'thread')}, {plural(cost.rounds, 'round')}, all variants in turn.{left_out}"
     )
 
 
-def counts(evidence: Evidence) -> Table | None:
+def counts(evidence: Evidence) -> Table:
     """The article's table: boxes of each class in every split, and the totals."""
-    splits: dict[str, Any] = evidence.card.get("splits", {})
-    if not splits:
-        return None
+    splits = evidence.card.splits
     rows = [
-        [Cell(name), *(Cell(count(facts["classes"][name]), facts["classes"][name]) for facts in splits.values())]
-        for name in next(iter(splits.values()))["classes"]
+        [Entry(name), *(Entry(count(found.classes[name]), found.classes[name]) for found in splits.values())]
+        for name in evidence.card.classes
     ]
     return Table("Boxes of each class", [Column("class", False), *map(Column, splits)], rows)
 
 
-def splits(evidence: Evidence) -> Table | None:
+def splits(evidence: Evidence) -> Table:
     """Images, boxes, sizes and boxes an image, a column a split."""
-    found: dict[str, Any] = evidence.card.get("splits", {})
-    if not found:
-        return None
-    facts = {
-        "images": lambda split: count(split["images"]),
-        "boxes": lambda split: count(split["boxes"]),
-        "crowd regions": lambda split: count(split.get("crowd")),
-        "images without boxes": lambda split: count(split["images_without_boxes"]),
-        "small, medium, large boxes": lambda split: ", ".join(count(n) for n in split["sizes"].values()),
+    found = evidence.card.splits
+    facts: dict[str, Callable[[SplitCounts], str]] = {
+        "images": lambda split: count(split.images),
+        "boxes": lambda split: count(split.boxes),
+        "crowd regions": lambda split: count(split.crowd),
+        "images without boxes": lambda split: count(split.images_without_boxes),
+        "small, medium, large boxes": lambda split: ", ".join(
+            count(n) for n in (split.sizes.small, split.sizes.medium, split.sizes.large)
+        ),
         "boxes an image: min, median, mean, max": lambda split: ", ".join(
-            f"{split['boxes_per_image'][key]:.3g}" for key in ("min", "median", "mean", "max")
+            f"{value:.3g}" for each in [split.boxes_per_image] for value in (each.min, each.median, each.mean, each.max)
         ),
     }
-    rows = [[Cell(title), *(Cell(fact(split)) for split in found.values())] for title, fact in facts.items()]
+    rows = [[Entry(title), *(Entry(fact(split)) for split in found.values())] for title, fact in facts.items()]
     return Table("The splits", [Column("", False), *map(Column, found)], rows)
 
 
 def reproduce(evidence: Evidence) -> Table:
     study, comparison = evidence.study, evidence.comparison
-    hardware = sorted({str(run["hardware"]) for run in evidence.runs.values() if run.get("hardware")})
-    facts: list[tuple[str, Any]] = [
-        ("git revision", study["git"]["revision"]),
-        ("working tree", "with uncommitted changes" if study["git"]["dirty"] else "clean"),
-        ("params.yaml (sha256)", study["params_sha256"]),
-        ("dvc.lock (sha256)", study.get("dvc_lock_sha256") or "not recorded"),
-        ("data (digest)", evidence.card.get("digest") or "not recorded"),
-        ("seeds", ", ".join(map(str, comparison["seeds"]))),
-        ("device", "; ".join(hardware) or study["shared"].get("device", "not recorded")),
-        ("wall clock", duration(study.get("wall_clock_seconds"))),
-        ("device time", NOTHING if study.get("device_hours") is None else f"{study['device_hours']:.2f} h"),
-        ("resamples of the images", f"{count(comparison['resamples'])}, seed {comparison['resample_seed']}"),
-        ("versions", ", ".join(f"{name} {version}" for name, version in study["versions"].items())),
-    ]
-    rows = [[Cell(key), Cell(str(value))] for key, value in facts]
+    hardware = sorted({run.hardware for run in evidence.runs.values()})
+    facts = {
+        "git revision": study.git.revision or "not in a repository",
+        "working tree": "with uncommitted changes" if study.git.dirty else "clean",
+        "params.yaml (sha256)": study.params_sha256,
+        "dvc.lock (sha256)": study.dvc_lock_sha256 or "not recorded",
+        "data (digest)": evidence.card.digest,
+        "seeds": ", ".join(map(str, comparison.seeds)),
+        "device": "; ".join(hardware) or str(study.shared["device"]),
+        "wall clock": NOTHING if study.wall_clock_seconds is None else duration(study.wall_clock_seconds),
+        "device time": f"{study.device_hours:.2f} h",
+        "resamples of the images": f"{count(comparison.resamples)}, seed {comparison.resample_seed}",
+        "versions": ", ".join(f"{name} {version}" for name, version in study.versions.items()),
+    }
+    rows = [[Entry(key), Entry(value)] for key, value in facts.items()]
     return Table("What brings this study back", [Column("", False), Column("", False)], rows)
 
 
@@ -86,10 +84,10 @@ def runs(evidence: Evidence) -> Table:
     """Every finished run, with the fingerprint under which MLflow and the scratch folder have it."""
     rows = [
         [
-            Cell(name),
-            Cell(str(seed), seed),
-            Cell(duration(run.get("seconds")), run.get("seconds")),
-            Cell(code(str(run["fingerprint"])[:16])),
+            Entry(name),
+            Entry(str(seed), seed),
+            Entry(duration(run.seconds), run.seconds),
+            Entry(code(run.fingerprint[:16])),
         ]
         for (name, seed), run in evidence.runs.items()
     ]
@@ -101,14 +99,12 @@ def unfinished(evidence: Evidence) -> Table | None:
     """Failed, missing and resumed cells, with the reason where one is known."""
     rows = []
     for cell in evidence.cells:
-        resumed = (cell.get("run") or {}).get("resumed_from")
-        if cell["state"] == "done" and resumed is None:
-            continue
-        state = cell["state"] if cell["state"] != "done" else "resumed"
-        reason = cell.get("reason") or (
-            f"went on after epoch {resumed}" if resumed is not None else "no result was found"
-        )
-        rows.append([Cell(cell["variant"]), Cell(str(cell["seed"]), cell["seed"]), Cell(state), Cell(reason)])
+        state, reason = str(cell.state), cell.reason or "no result was found"
+        if cell.run:
+            if cell.run.resumed_from is None:
+                continue
+            state, reason = "resumed", f"went on after epoch {cell.run.resumed_from}"
+        rows.append([Entry(cell.variant), Entry(str(cell.seed), cell.seed), Entry(state), Entry(reason)])
     if not rows:
         return None
     columns = [Column("variant", False), Column("seed"), Column("state", False), Column("reason", False)]
@@ -119,7 +115,7 @@ def differences(name: str, changed: Mapping[str, Sequence[Any]], titles: tuple[s
     """Settings with two values, e.g. of the baseline and of a variant."""
     if not changed:
         return None
-    rows = [[Cell(code(path)), *(Cell(_shown(value)) for value in pair)] for path, pair in changed.items()]
+    rows = [[Entry(code(path)), *(Entry(_shown(value)) for value in pair)] for path, pair in changed.items()]
     return Table(name, [Column("setting", False), *(Column(title, False) for title in titles)], rows)
 
 
@@ -133,5 +129,5 @@ def _value(value: Any) -> str:
 
 
 def _shown(value: Any, most: int = 240) -> Markdown:
-    text = str(_value(value))
+    text = _value(value)
     return escape(text if len(text) <= most else text[: most - 1] + "…")

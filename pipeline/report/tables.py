@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from pipeline.report.blocks import Cell, Column, Table
+from pipeline.records.study import Article, ArticleRow
+from pipeline.report.blocks import Column, Entry, Table
 from pipeline.report.text import Markdown
 from pipeline.report.words import (
     NOTHING,
@@ -43,7 +41,7 @@ COCO_LINES = [
 
 def headline(evidence: Evidence) -> Table:
     """Baseline first, then by difference."""
-    primary = evidence.comparison["primary"]
+    primary = evidence.comparison.primary
     columns = [
         Column("variant", numeric=False),
         Column(f"{primary} ± SD (n)"),
@@ -59,57 +57,66 @@ def headline(evidence: Evidence) -> Table:
     return Table("Every variant against the baseline", columns, rows)
 
 
-def _headline_row(evidence: Evidence, name: str) -> list[Cell]:
-    row: dict[str, Any] = evidence.comparison["variants"].get(name, {})
-    cost: dict[str, Any] = evidence.cost.get("variants", {}).get(name, {})
-    latency: dict[str, Any] = cost.get("latency_ms") or {}
-    score = NOTHING
-    if row.get("mean") is not None:
-        spread = "" if row["sd"] is None else f" ± {number(row['sd'])}"
-        score = f"{number(row['mean'])}{spread} ({row['n']})"
-    delta, wins = row.get("delta"), row.get("p_improve")
-    first = name == evidence.baseline
-    difference = NOTHING if delta is None else signed(delta)
-    if row.get("ci_low") is not None:
-        difference = Markdown(f"{difference} {interval(row['ci_low'], row['ci_high'])}")
-    verdict = VERDICTS.get(row.get("verdict") or "", "no finished run" if not row else "")
-    if first:
-        difference, verdict = "baseline", ""
-    milliseconds = NOTHING
-    if latency:
-        quartiles = f"[{number(latency['q1'], 1)}, {number(latency['q3'], 1)}]"
-        milliseconds = Markdown(f"{number(latency['median'], 1)} {quartiles}")
+def _headline_row(evidence: Evidence, name: str) -> list[Entry]:
+    return [Entry(name), *_compared(evidence, name), *_costs(evidence, name), _verdict(evidence, name)]
+
+
+def _compared(evidence: Evidence, name: str) -> list[Entry]:
+    """Score, difference, adjusted p, P(improve)."""
+    row = evidence.comparison.variants.get(name)
+    if row is None:
+        return [Entry(NOTHING)] * 4
+    spread = "" if row.sd is None else f" ± {number(row.sd)}"
+    score = Entry(NOTHING if row.mean is None else f"{number(row.mean)}{spread} ({row.n})", row.mean)
+    if name == evidence.baseline:
+        return [score, Entry("baseline", 0.0), Entry(""), Entry("")]
+    difference = signed(row.delta)
+    if row.ci_low is not None:
+        difference = Markdown(f"{difference} {interval(row.ci_low, row.ci_high)}")
+    improved = Entry(NOTHING)
+    if row.p_improve:
+        wins, pairs = row.p_improve
+        improved = Entry(f"{wins}/{pairs}", wins / pairs)
+    return [score, Entry(difference, row.delta), Entry(p_value(row.p_adjusted), row.p_adjusted), improved]
+
+
+def _costs(evidence: Evidence, name: str) -> list[Entry]:
+    """Parameters, multiply-adds, latency."""
+    cost = evidence.cost.variants.get(name)
+    if cost is None:
+        return [Entry(NOTHING)] * 3
+    latency = cost.latency_ms
+    milliseconds = Markdown(f"{number(latency.median, 1)} [{number(latency.q1, 1)}, {number(latency.q3, 1)}]")
     return [
-        Cell(name),
-        Cell(score, row.get("mean")),
-        Cell(difference, 0.0 if first else delta),
-        Cell("" if first else p_value(row.get("p_adjusted")), row.get("p_adjusted")),
-        Cell("" if first else f"{wins[0]}/{wins[1]}", wins[0] / wins[1]) if wins else Cell("" if first else NOTHING),
-        Cell(millions(cost.get("parameters")), cost.get("parameters")),
-        Cell(number(cost.get("gflops"), 2), cost.get("gflops")),
-        Cell(milliseconds, latency.get("median")),
-        Cell(verdict),
+        Entry(millions(cost.parameters), cost.parameters),
+        Entry(number(cost.gflops, 2), cost.gflops),
+        Entry(milliseconds, latency.median),
     ]
 
 
-def secondary(evidence: Evidence) -> Table | None:
+def _verdict(evidence: Evidence, name: str) -> Entry:
+    row = evidence.comparison.variants.get(name)
+    if row is None:
+        return Entry("no finished run")
+    return Entry("" if row.verdict is None else VERDICTS[row.verdict])
+
+
+def secondary(evidence: Evidence) -> Table:
     """AP50, AP75 and the sizes: mean over seeds, and difference from the baseline."""
-    described = {key: row for key, row in evidence.comparison["descriptive"].items() if key in SECONDARY}
-    if not described:
-        return None
+    described = {key: row for key, row in evidence.comparison.descriptive.items() if key in SECONDARY}
     titles = [
-        f"{SECONDARY[key]} (n = {count(row['boxes'])}{', too few' if row['too_few'] else ''})"
+        f"{SECONDARY[key]} (n = {count(row.boxes)}{', too few' if row.too_few else ''})"
         for key, row in described.items()
     ]
     rows = []
     for name in evidence.outcomes:
-        cells = [Cell(name)]
+        cells = [Entry(name)]
         for metric in described.values():
-            value = metric["variants"].get(name, {})
-            text = number(value.get("mean"))
-            if name != evidence.baseline and value.get("delta") is not None:
-                text += f" ({signed(value['delta'])})"
-            cells.append(Cell(text, value.get("mean")))
+            value = metric.variants[name]
+            text = number(value.mean)
+            if name != evidence.baseline and value.delta is not None:
+                text += f" ({signed(value.delta)})"
+            cells.append(Entry(text, value.mean))
         rows.append(cells)
     return Table("AP by IoU and by size", [Column("variant", False), *map(Column, titles)], rows)
 
@@ -117,20 +124,20 @@ def secondary(evidence: Evidence) -> Table | None:
 def descriptive(evidence: Evidence) -> Table | None:
     """Every size, IoU and class with its interval and the p of Benjamini and Hochberg."""
     rows = []
-    for metric, found in evidence.comparison["descriptive"].items():
+    for metric, found in evidence.comparison.descriptive.items():
         for name in evidence.outcomes:
-            value = found["variants"].get(name)
-            if value is None or name == evidence.baseline:
+            value = found.variants[name]
+            if name == evidence.baseline:
                 continue
             rows.append(
                 [
-                    Cell(metric.removeprefix("AP/") if metric not in SECONDARY else SECONDARY[metric]),
-                    Cell(name),
-                    Cell(count(found["boxes"]), found["boxes"]),
-                    Cell(number(value["mean"]), value["mean"]),
-                    Cell(signed(value["delta"]), value["delta"]),
-                    Cell(interval(value["ci_low"], value["ci_high"]), value["ci_low"]),
-                    Cell("too few" if found["too_few"] else p_value(value["p_bh"]), value["p_bh"]),
+                    Entry(SECONDARY.get(metric, metric.removeprefix("AP/"))),
+                    Entry(name),
+                    Entry(count(found.boxes), found.boxes),
+                    Entry(number(value.mean), value.mean),
+                    Entry(signed(value.delta), value.delta),
+                    Entry(interval(value.ci_low, value.ci_high), value.ci_low),
+                    Entry("too few" if found.too_few else p_value(value.p_bh), value.p_bh),
                 ]
             )
     if not 0 < len(rows) <= DESCRIPTIVE_ROWS:
@@ -140,31 +147,31 @@ def descriptive(evidence: Evidence) -> Table | None:
     return Table("Every descriptive difference", columns, rows)
 
 
-def article(evidence: Evidence, only: str | None = None) -> Table:
+def article(evidence: Evidence, published: Article, only: str | None = None) -> Table:
     """The article's single runs beside this study's means, a line a variant and metric (or `only` that metric)."""
     means = evidence.metrics.groupby(["variant", "metric"])["value"].mean()
     rows = []
-    for row in evidence.study["article"]["rows"]:
+    for row in published.rows:
         if only not in (None, _coco_name(row)):
             continue
-        here = means.get((row["variant"], _coco_name(row)))
+        here = means.get((row.variant, _coco_name(row)))
         value = None if here is None or np.isnan(here) else float(here)
-        label = f"{row['metric']}, IoU {row['iou']}, {row['area']}, {row['max_dets']} detections"
+        label = f"{row.metric}, IoU {row.iou}, {row.area}, {row.max_dets} detections"
         rows.append(
-            [Cell(row["variant"]), Cell(label), Cell(number(row["value"]), row["value"]), Cell(number(value), value)]
+            [Entry(row.variant), Entry(label), Entry(number(row.value), row.value), Entry(number(value), value)]
         )
     titles = (Column("article (one run)"), Column("here (mean over seeds)"))
     columns = [Column("variant", False), Column("metric", False), *titles]
     return Table(f"The article's {only or 'twelve lines'} beside this study's", columns, rows)
 
 
-def _coco_name(row: Mapping[str, Any]) -> str:
+def _coco_name(row: ArticleRow) -> str:
     """Our name of a line that the article prints; its AP50, AP75 and sizes are at 1000 detections, ours at 100."""
-    if row["area"] != "all":
-        return f"{row['metric']}_{row['area']}"
-    if row["metric"] == "AR":
-        return f"AR_{row['max_dets']}"
-    return {"0.50": "AP50", "0.75": "AP75"}.get(row["iou"], "AP")
+    if row.area != "all":
+        return f"{row.metric}_{row.area}"
+    if row.metric == "AR":
+        return f"AR_{row.max_dets}"
+    return {"0.50": "AP50", "0.75": "AP75"}.get(row.iou, "AP")
 
 
 def coco_lines(evidence: Evidence) -> dict[str, str]:

@@ -56,15 +56,6 @@ def percent(value: float) -> str:
     return f"{100 * value:.3g} %"
 
 
-def duration(seconds: float | None) -> str:
-    """A time in the unit that reads best; the exact seconds are in the evaluation."""
-    if seconds is None:
-        return NOTHING
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
 def plural(n: int, one: str, many: str | None = None) -> str:
     return f"{count(n)} {one if n == 1 else many or one + 's'}"
 

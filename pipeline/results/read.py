@@ -140,9 +140,9 @@ def read(folder: Path) -> Evidence:
 def _csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if not path.is_file():
         raise UserError(f"{path}: no such file; {EVALUATE} writes it")
-    # A variant may be named "nan" or "null": only an empty field is no value.
+    # A variant may be named "nan" or "null": only of a value these mean that there is none.
     try:
-        frame = pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}, dtype={"variant": str})
+        frame = pd.read_csv(path, keep_default_na=False, na_values={"value": ["", "nan"]}, dtype={"variant": str})
     except ValueError as error:
         raise UserError(f"{path}: damaged, not a table ({error}); {EVALUATE} writes it") from None
     if tuple(frame.columns) != columns:

@@ -10,6 +10,14 @@ from pipeline import attention
 
 Pairing = Literal["none", "seeds"]
 Place = Literal["after_conv1", "after_conv2", "after_conv3", "before_add", "after_stage", "neck"]
+PLACES: dict[str, str] = {  # each in words
+    "after_conv1": "after the first convolution of each residual block",
+    "after_conv2": "after the second convolution of each residual block",
+    "after_conv3": "after the third convolution of each residual block",
+    "before_add": "on the residual branch, before the addition",
+    "after_stage": "between the stages",
+    "neck": "on the levels of the neck",
+}
 
 
 class Section(BaseModel):

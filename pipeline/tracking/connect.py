@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from pipeline.common.paths import Paths
 from pipeline.tracking.errors import HALF_MADE, redact, refuse, store_errors
 from pipeline.tracking.store import Store
 from pipeline.tracking.views import experiment_tags
@@ -36,50 +37,51 @@ One run is the study, one a variant (mean, sd, delta, ci_lo, ci_hi, verdict), an
 The menu Views holds the comparison of the variants and the cells; both hide what was superseded."""
 
 
-def resolve(root: Path, uri: str | None) -> str:
-    """The address given, else MLFLOW_TRACKING_URI, else `mlflow.db` in the study's root."""
-    return uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root.resolve() / 'mlflow.db'}"
+def resolve(paths: Paths, uri: str | None) -> str:
+    """The address given, else MLFLOW_TRACKING_URI, else the study's own store."""
+    return uri or os.environ.get("MLFLOW_TRACKING_URI") or _own(paths)
 
 
-def shown(root: Path, uri: str) -> str:
+def shown(paths: Paths, uri: str) -> str:
     """An address for receipts and messages: no password, no absolute path of this machine."""
-    return redact(uri).replace(f"{root.resolve()}/", "")
+    return redact(uri).replace(f"{paths.root.resolve()}/", "")
 
 
 @contextmanager
-def one_writer(root: Path) -> Iterator[None]:
-    """Only one program under `root` writes at a time: MLflow's sqlite store does not bear two first ones."""
-    lock = FileLock(root / "mlflow.db.lock", timeout=LOCK_SECONDS)
+def one_writer(paths: Paths) -> Iterator[None]:
+    """Only one program writes for a study at a time: MLflow's sqlite store does not bear two first ones."""
+    lock = FileLock(paths.store_lock, timeout=LOCK_SECONDS)
     try:
         lock.acquire()
     except Timeout:
-        raise refuse("mlflow.db", f"another `track` has held mlflow.db.lock for {LOCK_SECONDS} s") from None
+        name = paths.store_lock.name
+        raise refuse(paths.store.name, f"another `track` has held {name} for {LOCK_SECONDS} s") from None
     except OSError as error:
-        raise refuse("mlflow.db", error) from error
+        raise refuse(paths.store.name, error) from error
     try:
         yield
     finally:
         lock.release()
 
 
-def open_store(root: Path, uri: str, study: str) -> Store:
+def open_store(paths: Paths, uri: str, study: str) -> Store:
     """The store of the experiment named `study`, made where it is missing. Raises TrackingError within seconds."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it logs as an error, we raise
     if not uri.startswith((*SERVERS, *DATABASES)):
         raise refuse(
-            shown(root, uri), f"no MLflow address; allowed: {', '.join((*SERVERS, *DATABASES))} and what follows"
+            shown(paths, uri), f"no MLflow address; allowed: {', '.join((*SERVERS, *DATABASES))} and what follows"
         )
-    with store_errors(shown(root, uri)):
+    with store_errors(shown(paths, uri)):
         is_server = uri.startswith(SERVERS)
-        _reach_server(uri) if is_server else _check_database(root, uri)
+        _reach_server(uri) if is_server else _check_database(paths, uri)
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        location = None if is_server else (root.resolve() / "mlartifacts").as_uri()
-        return Store(client, _experiment(client, root, study, location))
+        location = None if is_server else paths.artifacts.resolve().as_uri()
+        return Store(client, _experiment(client, paths, study, location))
 
 
-def _experiment(client: MlflowClient, root: Path, study: str, location: str | None) -> str:
+def _experiment(client: MlflowClient, paths: Paths, study: str, location: str | None) -> str:
     found = client.get_experiment_by_name(study)
     if found is None:
         try:
@@ -90,24 +92,24 @@ def _experiment(client: MlflowClient, root: Path, study: str, location: str | No
         found = client.get_experiment_by_name(study)
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
-    if location and found.artifact_location != location and _is_own(root, client.tracking_uri):
-        raise refuse("mlflow.db", "the project was moved since: delete it, `track` makes it anew from the files")
+    if location and found.artifact_location != location and client.tracking_uri == _own(paths):
+        raise refuse(paths.store.name, "the project was moved since: delete it, `track` makes it anew from the files")
     for name, value in experiment_tags(NOTE).items():
         if found.tags.get(name) != value:
             client.set_experiment_tag(found.experiment_id, name, value)
     return str(found.experiment_id)
 
 
-def _is_own(root: Path, uri: str) -> bool:
-    """Whether the store is the study's own file and not one that others share."""
-    return uri == f"sqlite:///{root.resolve() / 'mlflow.db'}"
+def _own(paths: Paths) -> str:
+    """The address of the study's own file, which no other study shares."""
+    return f"sqlite:///{paths.store.resolve()}"
 
 
 def _reach_server(uri: str) -> None:
     requests.get(f"{uri.rstrip('/')}/health", timeout=CONNECT_SECONDS)
 
 
-def _check_database(root: Path, uri: str) -> None:
+def _check_database(paths: Paths, uri: str) -> None:
     """MLflow retries a database that does not open for minutes, and calls a newer one out of date: look first."""
     url = sqlalchemy.make_url(uri)
     sqlite = url.get_backend_name() == "sqlite"
@@ -120,11 +122,11 @@ def _check_database(root: Path, uri: str) -> None:
             if not inspector.has_table("alembic_version"):
                 return
             if any(name.startswith("_alembic_tmp_") for name in inspector.get_table_names()):
-                raise refuse(shown(root, uri), HALF_MADE)
+                raise refuse(shown(paths, uri), HALF_MADE)
             revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     finally:
         engine.dispose()
-    _check_revision(shown(root, uri), revision)
+    _check_revision(shown(paths, uri), revision)
 
 
 def _check_revision(uri: str, revision: str | None) -> None:

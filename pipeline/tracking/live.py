@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pipeline.tracking.record import Identity, Point
+from pipeline.tracking.content import Identity, Point
 from pipeline.tracking.sources import curve
 
 

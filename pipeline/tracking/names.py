@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
+
+from pipeline.common import nested
 
 REFUSED = re.compile(r"[^\w.\-: /]")
 ODD_PART = re.compile(r"^(\.*$|\.\.)")  # an empty part, one of dots alone, one that starts with two
@@ -34,10 +35,10 @@ def mlflow_name(name: str) -> str:
 def flatten(settings: Any, prefix: str = "") -> dict[str, str]:
     """Nested settings as {path: value}: `{"a": {"b": 1}}` is `{"a.b": "1"}`.
 
-    Dicts, and lists that hold dicts, are walked; everything else is a leaf, text as it is and the rest
-    as JSON. A value above MLflow's limit is cut and ends with a hash of the whole.
+    A leaf that is text stays as it is, the rest is JSON. One above MLflow's limit is cut and ends with a hash of the
+    whole.
     """
-    return {mlflow_name(path): clip(_text(leaf), PARAM_LIMIT) for path, leaf in _leaves(settings, prefix)}
+    return {mlflow_name(p): clip(_text(leaf), PARAM_LIMIT) for p, leaf in nested.flatten(settings, prefix).items()}
 
 
 def clip(text: str, limit: int) -> str:
@@ -46,17 +47,6 @@ def clip(text: str, limit: int) -> str:
         return text
     end = f" ... sha256 {_hash(text)}"
     return text[: limit - len(end)] + end
-
-
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from _leaves(item, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        for index, item in enumerate(value):
-            yield from _leaves(item, f"{path}.{index}" if path else str(index))
-    else:
-        yield path, value
 
 
 def _text(leaf: Any) -> str:

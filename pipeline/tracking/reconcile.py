@@ -1,6 +1,6 @@
 """Which runs of the store stay, which are completed, which are made and which are superseded. Pure.
 
-A run is **complete** once it carries the digest of its record; what it holds then never changes. A run
+A run is **complete** once it carries the digest of its content; what it holds then never changes. A run
 without one is being written: by `watch` while its cell trains, or by a `sync` that was cut off.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pipeline.tracking.record import Record
+from pipeline.tracking.content import Content
 
 
 @dataclass(frozen=True)
@@ -37,48 +37,48 @@ class Existing:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """`matches` pairs each record with the run that is or becomes it (None: make one), in the order given."""
+class Reconciliation:
+    """`matches` pairs each content with the run that is or becomes it (None: make one), in the order given."""
 
-    matches: list[tuple[Record, Existing | None]]
+    matches: list[tuple[Content, Existing | None]]
     superseded: list[tuple[Existing, str]]  # with the reason
 
 
-def reconcile(records: Iterable[Record], existing: Iterable[Existing], cells: Iterable[str]) -> Plan:
+def reconcile(contents: Iterable[Content], existing: Iterable[Existing], cells: Iterable[str]) -> Reconciliation:
     """Pair what the files say with what the store has; `cells` are the cells of the study."""
-    records, existing, cells = list(records), sorted(existing, key=lambda run: run.run_id), set(cells)
-    matches = [(record, _best(record, existing)) for record in records]
+    contents, existing, cells = list(contents), sorted(existing, key=lambda run: run.run_id), set(cells)
+    matches = [(content, _best(content, existing)) for content in contents]
     kept = {run.run_id for _, run in matches if run}
-    ends = {record.tags["cell"]: record.ended for record in records if "cell" in record.tags}
-    keys = {record.key for record in records}
+    ends = {content.tags["cell"]: content.ended for content in contents if "cell" in content.tags}
+    keys = {content.key for content in contents}
     superseded = [
         (run, _reason(run, keys, cells))
         for run in existing
         if run.run_id not in kept and not _is_live(run, cells, ends)
     ]
-    return Plan(matches, superseded)
+    return Reconciliation(matches, superseded)
 
 
-def completes(run: Existing, record: Record) -> bool:
-    """Whether an incomplete run holds nothing but what the record says, so that it can become it."""
-    wanted = {point.identity for point in record.points}
-    same = all(record.params.get(name, value) == value for name, value in run.params.items())
+def completes(run: Existing, content: Content) -> bool:
+    """Whether an incomplete run holds nothing but what the content says, so that it can become it."""
+    wanted = {point.identity for point in content.points}
+    same = all(content.params.get(name, value) == value for name, value in run.params.items())
     return same and run.points <= wanted
 
 
-def _best(record: Record, existing: list[Existing]) -> Existing | None:
+def _best(content: Content, existing: list[Existing]) -> Existing | None:
     """The complete run of these very contents, else an incomplete one that can still become it."""
-    same = [run for run in existing if run.key == record.key]
-    complete = [run for run in same if run.digest == record.digest]
-    open_runs = [run for run in same if run.digest is None and completes(run, record)]
-    return next(iter(complete or open_runs or _failed_while_watched(record, existing)), None)
+    same = [run for run in existing if run.key == content.key]
+    complete = [run for run in same if run.digest == content.digest]
+    open_runs = [run for run in same if run.digest is None and completes(run, content)]
+    return next(iter(complete or open_runs or _failed_while_watched(content, existing)), None)
 
 
-def _failed_while_watched(record: Record, existing: list[Existing]) -> list[Existing]:
-    """A failed cell has no run.json, so its record knows neither fingerprint nor curve: its watched run does."""
-    if record.status != "FAILED":
+def _failed_while_watched(content: Content, existing: list[Existing]) -> list[Existing]:
+    """A failed cell has no run.json, so its content knows neither fingerprint nor curve: its watched run does."""
+    if content.status != "FAILED":
         return []
-    return [run for run in existing if run.digest is None and run.cell == record.tags["cell"]]
+    return [run for run in existing if run.digest is None and run.cell == content.tags["cell"]]
 
 
 def _is_live(run: Existing, cells: set[str], ends: dict[str, int]) -> bool:

@@ -10,6 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.common.errors import UserError
 from pipeline.common.files import file_sha256
+from pipeline.common.paths import CellPaths
 from pipeline.tracking.projection import cell_identity
 from pipeline.tracking.sources import Sources
 from pipeline.tracking.store import Store
@@ -23,12 +24,12 @@ def best_cell(sources: Sources) -> tuple[str, int] | None:
     None where the comparison claims less than a full one, or no variant is better. The median seed (the
     lower of two) stands for its variant; the luckiest one would not.
     """
-    comparison = sources.comparison
-    better = [name for name, found in comparison["variants"].items() if found["verdict"] == "better"]
-    if comparison["claim"] != "full" or not better:
+    comparison = sources.evidence.comparison
+    better = {name: row for name, row in comparison.variants.items() if row.verdict == "better"}
+    if comparison.claim != "full" or not better:
         return None
-    variant = max(better, key=lambda name: comparison["variants"][name]["delta"])
-    runs = comparison["variants"][variant]["runs"]
+    variant = max(better, key=lambda name: better[name].delta or 0.0)
+    runs = better[variant].runs
     ranked = sorted(runs, key=lambda seed: (runs[seed], int(seed)))
     return variant, int(ranked[(len(ranked) - 1) // 2])
 
@@ -41,19 +42,19 @@ def register(store: Store, sources: Sources) -> str | None:
         _withdraw(client, name)
         return None
     variant, seed = chosen
-    run = next(cell["run"] for cell in sources.cells if (cell["variant"], cell["seed"]) == chosen)
+    run = sources.evidence.runs[chosen]
     card, tags = _card(sources, variant, seed), {"variant": variant, "seed": str(seed), "verdict": "better"}
-    tags["checkpoint.sha256"] = run["checkpoint_sha256"]
+    tags["checkpoint.sha256"] = run.checkpoint_sha256
     _ensure_model(client, name)
     versions = client.search_model_versions(f"name = '{name}'")
     same = [found for found in versions if found.tags == tags and found.description == card]
     if same:
         version = str(same[0].version)
     else:
-        key = cell_identity(variant, seed, run["fingerprint"])["key"]
+        key = cell_identity(variant, seed, run.fingerprint)["key"]
         run_id = store.runs(f"tags.key = '{key}'")[0].run_id
-        checkpoint = sources.root / f"data/runs/{variant}/{seed}/checkpoint.pth"
-        _check(checkpoint, run["checkpoint_sha256"])
+        checkpoint = CellPaths(sources.paths.run(variant, seed)).checkpoint
+        _check(checkpoint, run.checkpoint_sha256)
         _upload(client, run_id, checkpoint, card)
         source = f"runs:/{run_id}/model"
         version = str(client.create_model_version(name, source, run_id, tags=tags, description=card).version)
@@ -64,20 +65,21 @@ def register(store: Store, sources: Sources) -> str | None:
 
 def _card(sources: Sources, variant: str, seed: int) -> str:
     """What a reader must know before using the weights, as Markdown; every number is the comparison's."""
-    found, comparison = sources.comparison["variants"][variant], sources.comparison
-    demo = "\n\nFrom the demo study: it shows the tool and is no detector to use." if sources.facts["demo"] else ""
+    evidence, comparison = sources.evidence, sources.evidence.comparison
+    found = comparison.variants[variant]
+    demo = "\n\nFrom the demo study: it shows the tool and is no detector to use." if evidence.study.demo else ""
     return f"""# {variant}, seed {seed}
 
-Verdict: better than `{comparison["baseline"]}` by {found["delta"]:+.4f} {comparison["primary"]}, \
-interval {found["ci_low"]:+.4f} to {found["ci_high"]:+.4f}, adjusted p {found["p_adjusted"]:.4f}, \
-{comparison["k"]} seeds, {comparison["images"]} images of split {comparison["split"]}.
+Verdict: better than `{comparison.baseline}` by {found.delta:+.4f} {comparison.primary}, \
+interval {found.ci_low:+.4f} to {found.ci_high:+.4f}, adjusted p {found.p_adjusted:.4f}, \
+{comparison.k} seeds, {comparison.images} images of split {comparison.split}.
 
 Largest difference among the variants shown better; the order among those is not tested. This seed is the \
-median of its variant: AP {found["runs"][str(seed)]:.4f}, mean of the seeds {found["mean"]:.4f}.
+median of its variant: AP {found.runs[str(seed)]:.4f}, mean of the seeds {found.mean:.4f}.
 
 The file holds tensors alone: `torch.load("checkpoint.pth", weights_only=True)["state_dict"]`.
 
-Data: {sources.card.get("name")}, licence {sources.card.get("licence")}.{demo}
+Data: {evidence.card.name}, licence {evidence.card.licence}.{demo}
 """
 
 

@@ -1,65 +1,58 @@
-"""The files that a projection is made of, read once: params.yaml and what the stages wrote."""
+"""The files that a projection is made of, read once: params.yaml, the plans, and the evaluation."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
+
+import pandas as pd
 
 from pipeline import study
-from pipeline.common.errors import UserError
-from pipeline.common.files import read_json
-from pipeline.tracking.record import Point, point
+from pipeline.common.paths import Paths
+from pipeline.records import Plan
+from pipeline.results.read import Evidence
+from pipeline.results.read import read as read_evidence
+from pipeline.tracking.content import Point, point
 
 REPORT = ("ablation.md", "ablation.html", "figures")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """One study under `root`. `histories` and `metrics` are by variant and seed; `plans` by variant."""
+    """One study. `plans` are by variant; one that is not there (yet) is left out."""
 
-    root: Path
+    paths: Paths
     study: study.Study
-    facts: dict[str, Any]  # study.json
-    comparison: dict[str, Any]
-    cells: list[dict[str, Any]]
-    card: dict[str, Any]
-    cost: dict[str, Any]
-    plans: dict[str, dict[str, Any]]
+    evidence: Evidence
+    plans: dict[str, Plan]
     metrics: dict[tuple[str, int], dict[str, float]]
     histories: dict[tuple[str, int], tuple[Point, ...]]
 
 
-def read(root: Path) -> Sources:
+def read(paths: Paths) -> Sources:
     """Raises UserError where params.yaml is wrong or the study has not been evaluated."""
-    settings = study.load(root / "params.yaml")
-    evaluation = root / "data/evaluation"
-    if not (evaluation / "comparison.json").exists():
-        raise UserError(f"{evaluation / 'comparison.json'}: no such file; `dvc repro evaluate` writes it")
-    plans = {name: root / f"data/plans/{name}.json" for name in settings.variants}
+    settings = study.load(paths.params)
+    evidence = read_evidence(paths.evaluation)
+    plans = {name: Plan.read_if_there(paths.plan(name)) for name in settings.variants}
     return Sources(
-        root=root,
+        paths=paths,
         study=settings,
-        facts=read_json(evaluation / "study.json"),
-        comparison=read_json(evaluation / "comparison.json"),
-        cells=read_json(evaluation / "cells.json"),
-        card=_optional(evaluation / "card.json"),
-        cost=_optional(evaluation / "cost.json"),
-        plans={name: read_json(path) for name, path in plans.items() if path.exists()},
-        metrics=_final_metrics(evaluation / "metrics.csv"),
-        histories=_histories(evaluation / "history.csv"),
+        evidence=evidence,
+        plans={name: plan for name, plan in plans.items() if plan},
+        metrics=_metrics(evidence.metrics),
+        histories=_histories(evidence.history),
     )
 
 
 def curve(lines: Iterable[str]) -> tuple[Point, ...]:
-    """The points of a history.csv, its header first."""
-    return _curve(csv.DictReader(lines))
-
-
-def _curve(rows: Iterable[dict[str, str]]) -> tuple[Point, ...]:
-    return tuple(point(row["metric"], float(row["value"]), ms(float(row["time"])), int(row["step"])) for row in rows)
+    """The points of a cell's own history.csv, its header first."""
+    return tuple(
+        point(row["metric"], float(row["value"]), ms(float(row["time"])), int(row["step"]))
+        for row in csv.DictReader(lines)
+    )
 
 
 def ms(seconds: float) -> int:
@@ -67,30 +60,29 @@ def ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def report_files(root: Path) -> dict[str, Path]:
+def report_files(paths: Paths) -> dict[str, Path]:
     """The report where it has been rendered: {path in MLflow: file}."""
-    folder = root / "reports"
+    folder = paths.reports
     found = [path for name in REPORT for path in (folder / name, *sorted((folder / name).glob("*")))]
     return {f"report/{path.relative_to(folder).as_posix()}": path for path in found if path.is_file()}
 
 
-def _optional(path: Path) -> dict[str, Any]:
-    return dict(read_json(path)) if path.exists() else {}
+def _metrics(frame: pd.DataFrame) -> dict[tuple[str, int], dict[str, float]]:
+    """{metric: value} of each run; metrics without ground truth are NaN in the table and absent here."""
+    known = _by_cell(frame.dropna(subset="value"))
+    return {cell: dict(zip(rows["metric"], rows["value"].tolist(), strict=True)) for cell, rows in known}
 
 
-def _final_metrics(path: Path) -> dict[tuple[str, int], dict[str, float]]:
-    """Metrics without ground truth are empty in the file and absent here."""
-    found: dict[tuple[str, int], dict[str, float]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["value"]:
-                found.setdefault((row["variant"], int(row["seed"])), {})[row["metric"]] = float(row["value"])
-    return found
+def _histories(frame: pd.DataFrame) -> dict[tuple[str, int], tuple[Point, ...]]:
+    return {cell: tuple(_points(rows)) for cell, rows in _by_cell(frame)}
 
 
-def _histories(path: Path) -> dict[tuple[str, int], tuple[Point, ...]]:
-    rows: dict[tuple[str, int], list[dict[str, str]]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            rows.setdefault((row["variant"], int(row["seed"])), []).append(row)
-    return {cell: _curve(found) for cell, found in rows.items()}
+def _points(rows: pd.DataFrame) -> Iterator[Point]:
+    columns = (rows[name].tolist() for name in ("metric", "value", "time", "step"))
+    for metric, value, time, step in zip(*columns, strict=True):
+        yield point(metric, value, ms(time), step)
+
+
+def _by_cell(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, int], pd.DataFrame]]:
+    for key, rows in frame.groupby(["variant", "seed"], sort=False):
+        yield cast("tuple[str, int]", key), rows

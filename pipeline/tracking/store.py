@@ -12,8 +12,8 @@ from mlflow.entities import Dataset, InputTag, Metric, Param, Run, RunTag
 from mlflow.entities import DatasetInput as MlflowInput
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 
+from pipeline.tracking.content import Content, DatasetInput, Point
 from pipeline.tracking.reconcile import Existing
-from pipeline.tracking.record import DatasetInput, Point, Record
 
 CURRENT, RUNNING, SUPERSEDED = "current", "running", "superseded"  # the values of the tag `state`
 
@@ -63,16 +63,16 @@ class Store:
             synchronous=True,
         )
 
-    def complete(self, run_id: str, record: Record, held: Existing | None) -> None:
-        """Add what `record` has and the run lacks. The digest comes last: a run cut off here stays incomplete."""
+    def complete(self, run_id: str, content: Content, held: Existing | None) -> None:
+        """Add what `content` has and the run lacks. The digest comes last: a run cut off here stays incomplete."""
         have = held.points if held else frozenset()
-        self.write(run_id, [point for point in record.points if point.identity not in have], record.params)
-        if record.datasets:
-            self.client.log_inputs(run_id, datasets=[_input(dataset) for dataset in record.datasets])
-        for name, path in record.artifacts.items():
+        self.write(run_id, [point for point in content.points if point.identity not in have], content.params)
+        if content.datasets:
+            self.client.log_inputs(run_id, datasets=[_input(dataset) for dataset in content.datasets])
+        for name, path in content.artifacts.items():
             self._upload(run_id, name, path)
-        self.client.set_terminated(run_id, status=record.status, end_time=record.ended)
-        self.write(run_id, tags={"digest": record.digest, "state": CURRENT})
+        self.client.set_terminated(run_id, status=content.status, end_time=content.ended)
+        self.write(run_id, tags={"digest": content.digest, "state": CURRENT})
 
     def supersede(self, run: Existing, reason: str) -> None:
         """Take a run out of the current study; it stays in the store, under a name that says so."""

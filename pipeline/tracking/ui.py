@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from pathlib import Path
 
 from pipeline import study
 from pipeline.common.errors import UserError
+from pipeline.common.paths import Paths
 from pipeline.tracking.connect import SERVERS, one_writer, open_store, resolve
 
 HOST = "127.0.0.1"
 
 
-def serve(root: Path, port: int) -> None:
+def serve(paths: Paths, port: int) -> None:
     """Become `mlflow ui`, once the store is there.
 
     Made by `mlflow ui` itself, a store is spoilt where `track` or `watch` makes it at the same time. Raises UserError
     where the port is taken or a server shows the store already, TrackingError where the store cannot be opened.
     """
-    address = resolve(root, None)
+    address = resolve(paths, None)
     if address.startswith(SERVERS):
         raise UserError(f"MLFLOW_TRACKING_URI names a server, which has pages of its own: open {address}")
     with socket.socket() as probe:
@@ -31,8 +31,8 @@ def serve(root: Path, port: int) -> None:
             raise UserError(
                 f"--port {port}: {error.strerror} on {HOST}; stop what runs there or name another"
             ) from None
-    with one_writer(root):
-        store = open_store(root, address, study.load(root / "params.yaml").study)
+    with one_writer(paths):
+        store = open_store(paths, address, study.load(paths.params).study)
     os.environ["MLFLOW_BACKEND_STORE_URI"] = address  # not on the command line, where all see its password
     command = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(port)]
     print(f"the study: http://{HOST}:{port}/#/experiments/{store.experiment_id}/runs; Ctrl-C stops MLflow", flush=True)

@@ -10,17 +10,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline import study
 from pipeline.cells.claims import owner
-from pipeline.common.files import read_json_if_whole
+from pipeline.common.paths import CellPaths, Paths
+from pipeline.common.progress import duration
+from pipeline.records import CellIdentity, Heartbeat, Plan
 from pipeline.tracking.connect import one_writer, open_store, resolve, shown
+from pipeline.tracking.content import Identity, Point
 from pipeline.tracking.errors import TrackingError, store_errors
 from pipeline.tracking.live import LiveCurve
 from pipeline.tracking.projection import cell_identity, cell_params
 from pipeline.tracking.reconcile import Existing
-from pipeline.tracking.record import Identity, Point
 from pipeline.tracking.sources import ms
 from pipeline.tracking.store import Store
 
@@ -46,7 +47,7 @@ class Shown:
 class Watched:
     """A cell's scratch folder; `shown` once it has a run in the store."""
 
-    folder: Path
+    cell: CellPaths
     curve: LiveCurve
     shown: Shown | None = None
 
@@ -55,23 +56,25 @@ class Watched:
 class News:
     """What a look found of a cell: `status` is MLflow's word for its state, `anew` that `points` are all there are."""
 
-    cell: dict[str, Any]
-    beat: dict[str, Any]
+    cell: CellIdentity
+    beat: Heartbeat
     status: str
     points: list[Point]
     anew: bool
 
     @property
     def tags(self) -> dict[str, str]:
-        return cell_identity(self.cell["variant"], self.cell["seed"], self.cell["fingerprint"])
+        return cell_identity(self.cell.variant, self.cell.seed, self.cell.fingerprint)
 
 
-def watch(root: Path, *, uri: str | None = None, interval: float = 5.0, stop: Callable[[], bool] | None = None) -> None:
-    """Show the running cells under `root` every `interval` seconds until `stop()` is true or Ctrl-C.
+def watch(
+    paths: Paths, *, uri: str | None = None, interval: float = 5.0, stop: Callable[[], bool] | None = None
+) -> None:
+    """Show the study's running cells every `interval` seconds until `stop()` is true or Ctrl-C.
 
     Raises TrackingError where the store cannot be opened at first; a store that fails later is tried again.
     """
-    watcher = Watcher(root, uri)
+    watcher = Watcher(paths, uri)
     watcher.connect()
     watcher.round()
     os.nice(NICENESS)  # not before: imports and a new store would take a minute beside busy cores
@@ -81,26 +84,26 @@ def watch(root: Path, *, uri: str | None = None, interval: float = 5.0, stop: Ca
             watcher.round()
         except TrackingError as error:
             logger.warning("%s", error)
-            watcher = Watcher(root, uri)  # what the store has is read anew
+            watcher = Watcher(paths, uri)  # what the store has is read anew
 
 
 class Watcher:
     """Remembers what it has sent, so that a round with nothing new opens no store."""
 
-    def __init__(self, root: Path, uri: str | None = None) -> None:
-        self.root, self.uri = root, resolve(root, uri)
+    def __init__(self, paths: Paths, uri: str | None = None) -> None:
+        self.paths, self.uri = paths, resolve(paths, uri)
         self.watched: dict[Path, Watched] = {}
         self.store: Store | None = None
 
     def connect(self) -> Store:
         """Open the store of the study that params.yaml names, and take up the runs that a watcher left open there."""
-        with one_writer(self.root):
-            self.store = open_store(self.root, self.uri, study.load(self.root / "params.yaml").study)
-        with store_errors(shown(self.root, self.uri)):
+        with one_writer(self.paths):
+            self.store = open_store(self.paths, self.uri, study.load(self.paths.params).study)
+        with store_errors(shown(self.paths, self.uri)):
             for run in self.store.runs(LEFT_OPEN):
-                folder = self.root / "scratch" / run.tags.get("fingerprint", "-")
-                if run.digest is None and folder.exists():  # the cell may have ended since: then its run must too
-                    self._watched(folder).shown = Shown.of(run)
+                cell = self.paths.cell(run.tags.get("fingerprint", "-"))
+                if run.digest is None and cell.folder.exists():  # it may have ended since: then its run must too
+                    self._watched(cell).shown = Shown.of(run)
         return self.store
 
     def round(self) -> int:
@@ -109,17 +112,17 @@ class Watcher:
         if not found:
             return 0
         store = self.store or self.connect()
-        with one_writer(self.root), store_errors(shown(self.root, self.uri)):
+        with one_writer(self.paths), store_errors(shown(self.paths, self.uri)):
             return sum(self._show(store, watched, news) for watched, news in found)
 
     def _folders(self) -> list[Watched]:
         """All cells that were ever started; one that is not running costs a look at its marks and no more."""
-        for folder in sorted((self.root / "scratch").glob("*/")):
-            self._watched(folder)
+        for cell in self.paths.cells():
+            self._watched(cell)
         return list(self.watched.values())
 
-    def _watched(self, folder: Path) -> Watched:
-        return self.watched.setdefault(folder, Watched(folder, LiveCurve(folder / "history.csv")))
+    def _watched(self, cell: CellPaths) -> Watched:
+        return self.watched.setdefault(cell.folder, Watched(cell, LiveCurve(cell.history)))
 
     def _show(self, store: Store, watched: Watched, news: News) -> int:
         known, params = watched.shown, dict[str, str]()
@@ -135,7 +138,7 @@ class Watcher:
             known.points.update(point.identity for point in new)
             watched.shown = Shown(known.run_id, known.points)
         else:
-            del self.watched[watched.folder]  # should it train again, the store is asked for its run
+            del self.watched[watched.cell.folder]  # should it train again, the store is asked for its run
         return len(new)
 
     def _begun(self, store: Store, news: News, curve: set[Identity]) -> Shown | None:
@@ -152,19 +155,19 @@ class Watcher:
 
     def _begin(self, store: Store, news: News) -> tuple[Shown, dict[str, str]]:
         """A new run, and the parameters that it is to be given."""
-        variant, seed = news.cell["variant"], news.cell["seed"]
-        started = min((point.timestamp for point in news.points), default=ms(news.beat["time"]))
+        variant, seed = news.cell.variant, news.cell.seed
+        started = min((point.timestamp for point in news.points), default=ms(news.beat.time))
         run_id = store.create(f"{variant}-{seed}", started, news.tags)
-        plan = read_json_if_whole(self.root / f"data/plans/{variant}.json") or {}
-        return Shown(run_id, set()), cell_params(plan, variant, seed)
+        return Shown(run_id, set()), cell_params(Plan.read_if_there(self.paths.plan(variant)), variant, seed)
 
 
 def _look(watched: Watched) -> News | None:
     """What is new of a cell that trains, or that is shown as if it did."""
-    status = _status(watched.folder)  # before the curve: what has ended has no more points to come
+    status = _status(watched.cell)  # before the curve: what has ended has no more points to come
     if status != "RUNNING" and watched.shown is None:
         return None
-    cell, beat = read_json_if_whole(watched.folder / "cell.json"), read_json_if_whole(watched.folder / "heartbeat.json")
+    cell = CellIdentity.read_if_there(watched.cell.identity)
+    beat = Heartbeat.read_if_there(watched.cell.heartbeat)
     if not (cell and beat):
         return None
     points, anew = watched.curve.look()
@@ -173,13 +176,13 @@ def _look(watched: Watched) -> News | None:
     return News(cell, beat, status, points, anew)
 
 
-def _status(folder: Path) -> str:
-    if (folder / "DONE").exists():
+def _status(cell: CellPaths) -> str:
+    if cell.done.exists():
         return "FINISHED"
-    if (folder / "FAILED").exists():
+    if cell.failed.exists():
         return "FAILED"
-    return "RUNNING" if owner(folder) else "KILLED"
+    return "RUNNING" if owner(cell.folder) else "KILLED"
 
 
-def _progress(beat: dict[str, Any]) -> str:
-    return f"epoch {beat['epoch']} of {beat['epochs']}, {beat['eta_seconds']:.0f} s left"
+def _progress(beat: Heartbeat) -> str:
+    return f"epoch {beat.epoch} of {beat.epochs}, {duration(beat.eta_seconds)} left"

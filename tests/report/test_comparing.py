@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from pipeline.report import compare
 from pipeline.report.comparing import changes
-from pipeline.results.read import read
+from pipeline.report.words import VERDICTS
+from pipeline.results.read import EvaluationPaths, read
 
 from . import studies
 
@@ -19,11 +19,10 @@ def two(tmp_path: Path) -> tuple[Path, Path]:
     """The second has two variants fewer, one seed fewer, another learning rate and other data."""
     this = studies.write(tmp_path / "this", 4, pictures=0)
     other = studies.write(tmp_path / "other", 2, 2, pictures=0)
-    study = json.loads((other / "study.json").read_text(encoding="utf-8"))
-    study["params"]["train"]["lr"] = 0.002
-    (other / "study.json").write_text(json.dumps(study), encoding="utf-8")
-    card = json.loads((other / "card.json").read_text(encoding="utf-8"))
-    (other / "card.json").write_text(json.dumps({**card, "digest": "ef" * 32}), encoding="utf-8")
+    files, found = EvaluationPaths(other), read(other)
+    params = {**found.study.params, "train": {"epochs": 8, "batch_size": 8, "lr": 0.002}}
+    found.study.model_copy(update={"params": params}).write(files.study)
+    found.card.model_copy(update={"digest": "ef" * 32}).write(files.card)
     return this, other
 
 
@@ -48,9 +47,9 @@ def test_the_verdicts_stand_side_by_side(two: tuple[Path, Path]) -> None:
     assert rows["bam"][3:] == ["n/a", "n/a", "not in the study"]
     assert rows["baseline"][2] == rows["baseline"][5] == "baseline"
     mine, theirs = this.outcomes["se"], other.outcomes["se"]
-    assert rows["se"][0] == f"{mine['mean']:.3f} (3)"
-    assert rows["se"][2] == mine["verdict"].replace("_", " ")
-    assert rows["se"][3] == f"{theirs['mean']:.3f} (2)"
+    assert rows["se"][0] == f"{mine.mean:.3f} (3)"
+    assert rows["se"][2] == VERDICTS[mine.verdict or "not_claimed"]
+    assert rows["se"][3] == f"{theirs.mean:.3f} (2)"
     assert rows["se"][5] == "not claimed"
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.evaluation import Settings, evaluate
 from pipeline.report.markdown import page
 from pipeline.report.model import build
 from pipeline.report.words import interval, number, signed
-from pipeline.results.read import Evidence, read
+from pipeline.results.read import EvaluationPaths, Evidence, read
 
 from . import studies
 
@@ -69,14 +69,14 @@ def evaluated(folder: Path, seeds: int, lost: tuple[str, set[int]] = ("", set())
         contracts=contracts,
     )
     studies.write(folder, 2, seeds, images=60, class_names=CLASSES, pictures=0)
-    for name, content in {
-        "comparison": found.comparison.to_dict(),
-        "curves": found.curves,
-        "errors": found.errors,
-        "examples": [{**example, "picture": None} for example in found.examples],
-    }.items():
-        (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-    with (folder / "metrics.csv").open("w", newline="", encoding="utf-8") as file:
+    files = EvaluationPaths(folder)
+    found.comparison.write(files.comparison)
+    found.curves.write(files.curves)
+    found.errors.write(files.errors)
+    found.examples.write(files.examples)
+    for example in found.examples.examples:
+        Image.new("RGB", (example.width, example.height), "grey").save(folder / example.picture)
+    with files.metrics.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["variant", "seed", "metric", "value"])
         writer.writeheader()
         writer.writerows(found.metrics)
@@ -92,10 +92,10 @@ def test_a_full_study(tmp_path: Path) -> None:
     evidence = evaluated(tmp_path / "evaluation", 3)
     text = text_of(evidence)
     row = evidence.outcomes["cbam"]
-    assert row["verdict"] == "better"  # its boxes are much closer
-    bounds = interval(row["ci_low"], row["ci_high"])
-    assert f"**Better** (the whole interval is above zero): cbam {signed(row['delta'])} {bounds}." in text
-    assert f"differences of {number(evidence.comparison['minimum_detectable'])} AP or more" in text
+    assert row.verdict == "better"  # its boxes are much closer
+    bounds = interval(row.ci_low, row.ci_high)
+    assert f"**Better** (the whole interval is above zero): cbam {signed(row.delta)} {bounds}." in text
+    assert f"differences of {number(evidence.comparison.minimum_detectable)} AP or more" in text
     assert "never seen (0)" in text
     assert "largest gain: F1 of" in text
     assert text.count("maxDets=100 ]") == 3 * 10

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.report.blocks import Drawing
+from pipeline.report.blocks import Drawing, Plot
 from pipeline.report.figures import canvas
 from pipeline.report.figures.forest import LOOKS, Forest, Row
 from pipeline.report.figures.gallery import Gallery, Mark, View
@@ -54,12 +54,13 @@ def test_large_and_small_studies_give_small_figures(tmp_path: Path, variants: in
         small_and_whole(figure.plot.draw(figure.name))
 
 
-def test_hostile_names_are_drawn_as_they_are() -> None:
+def test_hostile_names_are_drawn_as_they_are(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / "picture.png")
     rows = [Row(HOSTILE, 0.01, 0.0, 0.02, "better", [0.01])]
-    plots = [
+    plots: list[Plot] = [
         Forest(rows, "AP", HOSTILE, 0.005),
         Heatmap([HOSTILE], [HOSTILE], [[0.01]], [[HOSTILE]]),
-        Gallery(None, (64, 48), [View(HOSTILE, [Mark([4, 4, 20, 20], "false", HOSTILE)])]),
+        Gallery(tmp_path / "picture.png", (64, 48), [View(HOSTILE, [Mark([4, 4, 20, 20], "false", HOSTILE)])]),
     ]
     for plot in plots:
         drawing = plot.draw("x")

@@ -19,10 +19,15 @@ def opened(browser: Any, file: Path, width: int = 1280, scheme: str = "light") -
     """The page, and a list that collects its errors and every request that leaves the file."""
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     trouble: list[str] = []
+
+    def dismissed(dialog: Any) -> None:
+        trouble.append(dialog.message)
+        dialog.dismiss()
+
     page.on("console", lambda message: trouble.append(message.text))
     page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on("dialog", lambda dialog: (trouble.append(dialog.message), dialog.dismiss()))
-    page.on("request", lambda request: trouble.append(request.url) if request.url.startswith("http") else None)
+    page.on("dialog", dismissed)
+    page.on("request", lambda request: trouble.extend([request.url] if request.url.startswith("http") else []))
     page.goto(file.as_uri())
     return page, trouble
 
@@ -70,7 +75,7 @@ def test_a_click_sorts_by_value_and_a_second_turns_round(page: Any, evidence: An
     table = page.locator("table", has_text="Every variant against the baseline")
     head = table.locator("th", has_text="AP ± SD")
     names = table.locator("tbody th")
-    means = {name: row["mean"] for name, row in evidence.outcomes.items()}
+    means = {name: row.mean for name, row in evidence.outcomes.items()}
     head.locator("button").click()
     assert names.all_inner_texts() == sorted(means, key=lambda name: means[name])
     assert head.get_attribute("aria-sort") == "ascending"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,12 +33,12 @@ def shown(figure: Figure | None, kind: type[Any]) -> Any:
 def test_the_forest_is_the_comparison(evidence: Evidence) -> None:
     figure = plots.forest(evidence)
     rows = {row.name: row for row in shown(figure, Forest).rows}
-    compared = {name: row for name, row in evidence.outcomes.items() if row["delta"] is not None and name != "baseline"}
+    compared = {name: row for name, row in evidence.outcomes.items() if row.delta is not None and name != "baseline"}
     assert list(rows) == list(compared)
     for name, row in compared.items():
         drawn = rows[name]
-        assert (drawn.delta, drawn.low, drawn.high) == (row["delta"], row["ci_low"], row["ci_high"])
-        assert (drawn.verdict, list(drawn.seed_deltas)) == (row["verdict"], row["seed_deltas"])
+        assert (drawn.delta, drawn.low, drawn.high) == (row.delta, row.ci_low, row.ci_high)
+        assert (drawn.verdict, drawn.seed_deltas) == (row.verdict, row.seed_deltas)
     assert figure is not None
     assert "better: " in figure.alt
     assert "k = 3 seeds, V = 500 images" in figure.caption
@@ -71,14 +72,14 @@ def test_the_pareto_front_is_what_no_other_point_dominates(points: list[tuple[in
 def test_the_tradeoff_has_both_costs_with_their_spreads(evidence: Evidence) -> None:
     latency, parameters = shown(plots.tradeoff(evidence), Tradeoff).panels
     for point in latency.points:
-        cost = evidence.cost["variants"][point.name]["latency_ms"]
-        assert (point.cost, point.low, point.high) == (cost["median"], cost["q1"], cost["q3"])
+        cost = evidence.cost.variants[point.name].latency_ms
+        assert (point.cost, point.low, point.high) == (cost.median, cost.q1, cost.q3)
         assert (point.accuracy, point.sd) == (
-            evidence.outcomes[point.name]["mean"],
-            evidence.outcomes[point.name]["sd"],
+            evidence.outcomes[point.name].mean,
+            evidence.outcomes[point.name].sd,
         )
     assert {point.cost for point in parameters.points} == {
-        row["parameters"] / 1e6 for row in evidence.cost["variants"].values()
+        row.parameters / 1e6 for row in evidence.cost.variants.values()
     }
 
 
@@ -88,7 +89,7 @@ def test_classes_with_few_boxes_have_no_number_and_no_colour(evidence: Evidence)
     few = list(plot.columns).index("no_parking_mark")
     assert all(row[few] is None for row in plot.values)
     assert all(row[few] == "too few\nn = 12" for row in plot.texts)
-    expected = evidence.comparison["descriptive"]["AP/arr_s"]["variants"][plot.rows[0]]["delta"]
+    expected = evidence.comparison.descriptive["AP/arr_s"].variants[plot.rows[0]].delta
     assert plot.values[0][list(plot.columns).index("arr_s")] == expected
     every = [value for row in plot.values for value in row if value is not None]
     for extreme in (min(every), max(every)):
@@ -100,9 +101,9 @@ def test_many_classes_make_several_figures_the_most_boxes_first(tmp_path: Path) 
     pages = [shown(figure, Heatmap) for figure in plots.classes(evidence)]
     names = list(itertools.chain.from_iterable(page.columns for page in pages))
     assert [len(page.columns) for page in pages] == [12, 12, 6]
-    boxes = [evidence.comparison["descriptive"][f"AP/{name}"]["boxes"] for name in names]
+    boxes = [evidence.comparison.descriptive[f"AP/{name}"].boxes for name in names]
     assert boxes == sorted(boxes, reverse=True)
-    assert sorted(names) == sorted(evidence.study["classes"])
+    assert sorted(names) == sorted(evidence.study.classes)
 
 
 def test_learning_curves_are_the_mean_and_the_range_of_the_seeds(evidence: Evidence) -> None:
@@ -117,16 +118,7 @@ def test_learning_curves_are_the_mean_and_the_range_of_the_seeds(evidence: Evide
 
 def test_long_curves_are_averaged_over_bins(evidence: Evidence) -> None:
     steps = np.arange(1000)
-    columns = {
-        "variant": "baseline",
-        "seed": 0,
-        "epoch": 0,
-        "step": steps,
-        "time": 0.0,
-        "metric": "loss",
-        "value": steps,
-    }
-    long = evidence.history.iloc[:0].reindex(range(1000)).assign(**columns)
+    long = pd.DataFrame({"variant": "baseline", "seed": 0, "step": steps, "metric": "loss", "value": steps})
     (line,) = shown(plots.learning(replace(evidence, history=long), "loss", "loss", "x"), Panels).lines["baseline"]
     assert len(line.x) == plots.POINTS
     np.testing.assert_allclose(line.y, steps.reshape(plots.POINTS, -1).mean(axis=1))
@@ -135,23 +127,29 @@ def test_long_curves_are_averaged_over_bins(evidence: Evidence) -> None:
 def test_error_types_name_the_largest_of_the_baseline(evidence: Evidence) -> None:
     figure = plots.errors(evidence)
     plot = shown(figure, Heatmap)
-    means = evidence.errors["mean"]["baseline"]
+    means = evidence.errors.mean["baseline"]
     worst = max(means, key=lambda kind: means[kind])
     assert figure is not None
     assert f"loses most AP50 to {worst} ({means[worst]:.3f})" in figure.alt
     assert plot.values[0] == [None] * 8
-    assert plot.values[1][0] == evidence.errors["difference"][plot.rows[1]]["Cls"]
+    assert plot.values[1][0] == evidence.errors.difference[plot.rows[1]]["Cls"]
     assert plot.less_is_better
 
 
 def test_precision_recall_shows_both_ious(evidence: Evidence) -> None:
     lines = shown(plots.precision_recall(evidence), Panels).lines["cbam"]
-    assert [line.y for line in lines] == [evidence.curves["variants"]["cbam"][iou] for iou in ("0.50", "0.75")]
+    assert [line.y for line in lines] == [evidence.curves.variants["cbam"][iou] for iou in ("0.50", "0.75")]
     assert [line.style for line in lines] == [0, 1]
 
 
-def test_what_is_missing_is_not_drawn(evidence: Evidence) -> None:
-    bare = replace(evidence, curves={}, errors={}, cost={}, history=evidence.history.iloc[:0])
+def test_without_any_run_there_is_nothing_to_draw(evidence: Evidence) -> None:
+    bare = replace(
+        evidence,
+        comparison=evidence.comparison.model_copy(update={"variants": {}}),
+        curves=evidence.curves.model_copy(update={"variants": {}}),
+        errors=evidence.errors.model_copy(update={"mean": {}}),
+        history=evidence.history.iloc[:0],
+    )
     assert plots.precision_recall(bare) is None
     assert plots.errors(bare) is None
     assert plots.tradeoff(bare) is None

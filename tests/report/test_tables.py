@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.report import tables
 from pipeline.report.blocks import Table
+from pipeline.report.words import VERDICTS
 from pipeline.results.read import Evidence
 
 
@@ -24,8 +25,8 @@ def column(table: Table | None, title: str) -> list[str]:
 def test_the_headline_is_baseline_first_then_by_difference(evidence: Evidence) -> None:
     names = column(tables.headline(evidence), "variant")
     assert names[0] == "baseline"
-    assert sorted(names) == sorted(evidence.study["variants"])
-    deltas = [evidence.comparison["variants"][name]["delta"] for name in names[1:]]
+    assert sorted(names) == sorted(evidence.study.variants)
+    deltas = [evidence.comparison.variants[name].delta for name in names[1:]]
     compared = [delta for delta in deltas if delta is not None]
     assert compared == sorted(compared, reverse=True)
     assert deltas[len(compared) :] == [None, None]  # se and gam lack a run and come last
@@ -34,40 +35,40 @@ def test_the_headline_is_baseline_first_then_by_difference(evidence: Evidence) -
 def test_the_headline_prints_comparison_and_cost(evidence: Evidence) -> None:
     table = tables.headline(evidence)
     for index, name in enumerate(column(table, "variant")[1:], start=1):
-        row, cost = evidence.comparison["variants"][name], evidence.cost["variants"][name]
+        row, cost = evidence.comparison.variants[name], evidence.cost.variants[name]
         cells = [str(cell.text).replace("−", "-") for cell in table.rows[index]]
-        sd = f"{row['sd']:.3f}"
-        assert cells[1] == f"{row['mean']:.3f} ± {sd} ({row['n']})"
-        if row["delta"] is None:
+        assert cells[1] == f"{row.mean:.3f} ± {row.sd:.3f} ({row.n})"
+        if row.delta is None:
             assert cells[2:5] == ["n/a", "n/a", "n/a"]
             assert cells[8] == "not claimed"
         else:
-            low, high = f"{row['ci_low']:+.3f}", f"{row['ci_high']:+.3f}"
-            assert cells[2] == re.sub(r"[+-]0\.000", "0.000", f"{row['delta']:+.3f} [{low}, {high}]")
-            assert cells[3] in (f"{row['p_adjusted']:.3f}", "<0.001")
-            assert cells[4] == f"{row['p_improve'][0]}/{row['p_improve'][1]}"
-            assert cells[8] == row["verdict"].replace("_", " ")
-        latency = cost["latency_ms"]
-        assert cells[5] == f"{cost['parameters'] / 1e6:.2f} M"
-        assert cells[6] == f"{cost['gflops']:.2f}"
-        assert cells[7] == f"{latency['median']:.1f} [{latency['q1']:.1f}, {latency['q3']:.1f}]"
+            low, high = f"{row.ci_low:+.3f}", f"{row.ci_high:+.3f}"
+            assert cells[2] == re.sub(r"[+-]0\.000", "0.000", f"{row.delta:+.3f} [{low}, {high}]")
+            assert cells[3] in (f"{row.p_adjusted:.3f}", "<0.001")
+            assert cells[4] == "{}/{}".format(*row.p_improve or ())
+            assert cells[8] == VERDICTS[row.verdict or "not_claimed"]
+        latency = cost.latency_ms
+        assert cells[5] == f"{cost.parameters / 1e6:.2f} M"
+        assert cells[6] == f"{cost.gflops:.2f}"
+        assert cells[7] == f"{latency.median:.1f} [{latency.q1:.1f}, {latency.q3:.1f}]"
 
 
 def test_a_variant_without_any_run_is_listed(evidence: Evidence) -> None:
-    variants = {name: row for name, row in evidence.comparison["variants"].items() if name != "gam"}
-    table = tables.headline(replace(evidence, comparison={**evidence.comparison, "variants": variants}))
+    variants = {name: row for name, row in evidence.comparison.variants.items() if name != "gam"}
+    comparison = evidence.comparison.model_copy(update={"variants": variants})
+    table = tables.headline(replace(evidence, comparison=comparison))
     assert [str(cell.text) for cell in table.rows[-1]][:2] == ["gam", "n/a"]
     assert table.rows[-1][8].text == "no finished run"
 
 
 def test_sizes_have_their_boxes_and_differences(evidence: Evidence) -> None:
     table = tables.secondary(evidence)
-    described = evidence.comparison["descriptive"]["AP_small"]
-    assert "large (n = 12, too few)" in [str(column.title) for column in table.columns]  # type: ignore[union-attr]
+    described = evidence.comparison.descriptive["AP_small"]
+    assert "large (n = 12, too few)" in [str(column.title) for column in table.columns]
     shown = dict(zip(column(table, "variant"), column(table, "small (n = 700)"), strict=True))
-    row = described["variants"]["cbam"]
-    assert shown["cbam"].replace("−", "-") == f"{row['mean']:.3f} ({row['delta']:+.3f})".replace("(+0.000)", "(0.000)")
-    assert shown["baseline"] == f"{described['variants']['baseline']['mean']:.3f}"
+    row = described.variants["cbam"]
+    assert shown["cbam"].replace("−", "-") == f"{row.mean:.3f} ({row.delta:+.3f})".replace("(+0.000)", "(0.000)")
+    assert shown["baseline"] == f"{described.variants['baseline'].mean:.3f}"
 
 
 def test_every_descriptive_difference_is_listed(evidence: Evidence) -> None:
@@ -89,7 +90,8 @@ def test_the_article_stands_beside_the_means_of_metrics_csv(evidence: Evidence) 
         for row in csv.DictReader(file):
             if row["value"]:
                 values.setdefault((row["variant"], row["metric"]), []).append(float(row["value"]))
-    table = tables.article(evidence)
+    assert evidence.study.article
+    table = tables.article(evidence, evidence.study.article)
     names = ["AP", "AP50", "AR_small"] * 9
     here = column(table, "here (mean over seeds)")
     for variant, metric, text in zip(column(table, "variant"), names, here, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.evaluation import Comparison
+from pipeline.evaluation.noise import noise_floor
+from pipeline.records.card import EqualFiles
+from pipeline.records.run import LoadedWeights
+from pipeline.records.study import Git
 from pipeline.report import verdict
 from pipeline.report.words import interval, number, signed
 from pipeline.results.read import Evidence, read
@@ -35,9 +39,9 @@ def test_every_variant_stands_under_its_verdict(evidence: Evidence) -> None:
             here = [
                 line for line in lines if line.startswith(title) and re.search(rf"\b{name}\b", line.partition(":")[2])
             ]
-            assert bool(here) == (row["verdict"] == outcome), (name, outcome)
-        if row["verdict"] in ("better", "worse"):
-            expected = f"{name} {signed(row['delta'])} {interval(row['ci_low'], row['ci_high'])}"
+            assert bool(here) == (row.verdict == outcome), (name, outcome)
+        if row.verdict in ("better", "worse"):
+            expected = f"{name} {signed(row.delta)} {interval(row.ci_low, row.ci_high)}"
             assert any(expected in line for line in lines)
             stated += 1
     assert stated  # the made-up study has such variants
@@ -46,15 +50,15 @@ def test_every_variant_stands_under_its_verdict(evidence: Evidence) -> None:
 def test_the_study_says_what_it_could_have_shown(evidence: Evidence) -> None:
     text = "\n".join(verdict.verdict(evidence))
     comparison = evidence.comparison
-    assert f"differences of {number(comparison['minimum_detectable'])} AP or more" in text
+    assert f"differences of {number(comparison.minimum_detectable)} AP or more" in text
     assert "k = 3 seeds, V = 500 images (val), m = 10 variants against baseline" in text
     for bought in (f"10 seeds would show {number(_effect(comparison, 10, 500))}", "2,000 images would show"):
         assert bought in text
     assert f"{number(_effect(comparison, 3, 2000))}." in text
 
 
-def _effect(comparison: dict[str, Any], seeds: int, images: int) -> float:
-    return next(row["effect"] for row in comparison["power"] if (row["seeds"], row["images"]) == (seeds, images))
+def _effect(comparison: Comparison, seeds: int, images: int) -> float:
+    return next(row["effect"] for row in comparison.power if (row["seeds"], row["images"]) == (seeds, images))
 
 
 @pytest.mark.parametrize("settings", [{}, {"seeds": 1}, {"seeds": 2}, {"config_differs": True}, {"broken": True}])
@@ -66,7 +70,7 @@ def test_the_verdict_has_at_most_eight_lines_and_all_refusals_are_told(
     assert len(lines) <= 8
     assert all("\n" not in line for line in lines)
     told = [line for alert in verdict.alerts(evidence) + verdict.remarks(evidence) for line in alert.lines]
-    assert sorted(told) == sorted(refusal["text"] for refusal in evidence.comparison["refusals"])
+    assert sorted(told) == sorted(refusal.text for refusal in evidence.comparison.refusals)
     assert told  # class no_parking_mark has too few boxes in all of them
 
 
@@ -91,7 +95,7 @@ def test_one_seed_compares_checkpoints(tmp_path: Path) -> None:
 
 def test_a_baseline_alone_is_refused_in_words(tmp_path: Path) -> None:
     evidence = form(tmp_path)
-    comparison = {**evidence.comparison, "claim": "refused", "refusals": []}
+    comparison = evidence.comparison.model_copy(update={"claim": "refused", "refusals": ()})
     alert = verdict.alerts(replace(evidence, comparison=comparison))[0]
     assert alert.lines == ["There is no variant to compare with the baseline."]
 
@@ -105,15 +109,20 @@ def test_threats_are_those_of_this_study(tmp_path: Path, evidence: Evidence) -> 
     for expected in ("from scratch for 8 epochs", "1 image with equal content", "1 run resumed", "uncommitted changes"):
         assert expected in text
     assert "The images are drawn" in text
-    study = json.loads((evidence.folder / "study.json").read_text(encoding="utf-8"))
-    study |= {"demo": False, "git": {"revision": "0", "dirty": False}}
-    study["variants"]["se"]["weights"] = {"path": "r50.pth"}
-    other = "\n".join(verdict.threats(replace(evidence, study=study, card={})))
+    weights = LoadedWeights(file="r50.pth", sha256="a" * 64, loaded=265, missing=[], unexpected=["fc.weight"])
+    variants = {**evidence.study.variants}
+    variants["se"] = variants["se"].model_copy(update={"weights": weights})
+    clean = Git(revision="0", dirty=False)
+    study = evidence.study.model_copy(update={"demo": False, "git": clean, "variants": variants})
+    card = evidence.card.model_copy(update={"leaks": EqualFiles(count=0, groups=[])})
+    other = "\n".join(verdict.threats(replace(evidence, study=study, card=card)))
     for absent in ("from scratch", "equal content", "uncommitted", "drawn"):
         assert absent not in other
     assert "made without the attention modules" in other
 
 
 def test_the_noise_floor_is_told_in_its_own_words(evidence: Evidence) -> None:
-    noisy = {**evidence.comparison, "noise_floor": {"text": "Trained twice, the baseline gave the same AP."}}
-    assert "Trained twice, the baseline gave the same AP." in verdict.threats(replace(evidence, comparison=noisy))
+    floor = noise_floor({0: 0.34, 1: 0.35}, {0: 0.34, 1: 0.35})
+    assert floor
+    noisy = evidence.comparison.model_copy(update={"noise_floor": floor})
+    assert floor.text in verdict.threats(replace(evidence, comparison=noisy))

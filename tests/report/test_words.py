@@ -28,10 +28,6 @@ from pipeline.report import words
         (words.millions, 708, "708"),
         (words.percent, 0.95, "95 %"),
         (words.percent, 0.995, "99.5 %"),
-        (words.duration, 51.26, "51.3 s"),
-        (words.duration, 600, "10.0 min"),
-        (words.duration, 9000, "2.5 h"),
-        (words.duration, None, "n/a"),
     ],
 )
 def test_numbers(write: Any, value: float | None, expected: str) -> None:

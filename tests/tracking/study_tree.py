@@ -12,12 +12,21 @@ import random
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 import torch
 
 from pipeline.common.files import digest, write_json, write_text
+from pipeline.common.paths import CellPaths, Paths
+from pipeline.evaluation import Comparison, VariantComparison, outcomes
+from pipeline.evaluation.descriptive import Described, Descriptive
+from pipeline.evaluation.settings import Claim
+from pipeline.records import CellIdentity, Heartbeat, Owner, Plan, Run
+from pipeline.records.results import CellResult, CellResults, Curves, ErrorTypes, Examples
+from pipeline.records.study import Git, ModuleFacts, StudyFacts, VariantFacts
+from pipeline.results.read import METRICS, EvaluationPaths
+from tests import samples
 
 START = 1_760_000_000.0  # unix seconds
 MODULES = ("se", "eca", "cbam", "bam", "sge", "gam", "shuffle", "coordinate", "polarized")
@@ -35,8 +44,8 @@ class Tree:
     ):
         self.root, self.variants, self.seeds, self.steps = root, list(variants), list(seeds), steps
         self.lr = dict.fromkeys(variants, 0.001)  # a setting of each variant: change it and its cells are new
-        self.states: dict[tuple[str, int], str] = {}  # cells that are not done
-        self.claim = "full"
+        self.states: dict[tuple[str, int], Literal["failed", "missing"]] = {}  # cells that are not done
+        self.claim: Claim = "full"
         self.register = False
         self.better = ["cbam"]
         self.name = "demo"
@@ -44,7 +53,7 @@ class Tree:
     def write(self) -> Tree:
         self._params()
         for variant in self.variants:
-            write_json(self.root / f"data/plans/{variant}.json", self.plan(variant))
+            self.plan(variant).write(self.paths.plan(variant))
         for variant, seed in self.cells():
             if (variant, seed) not in self.states:
                 self._run(variant, seed)
@@ -52,24 +61,27 @@ class Tree:
         return self
 
     def report(self, text: str = "# Ablation\n") -> Tree:
-        write_text(self.root / "reports/ablation.md", text)
-        write_text(self.root / "reports/ablation.html", f"<p>{text}</p>")
-        write_text(self.root / "reports/figures/forest.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
+        write_text(self.paths.reports / "ablation.md", text)
+        write_text(self.paths.reports / "ablation.html", f"<p>{text}</p>")
+        write_text(self.paths.reports / "figures/forest.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
         return self
+
+    @property
+    def paths(self) -> Paths:
+        return Paths(self.root)
 
     def cells(self) -> list[tuple[str, int]]:
         return [(variant, seed) for variant in self.variants for seed in self.seeds]
 
-    def plan(self, variant: str) -> dict[str, Any]:
-        config = {
+    def plan(self, variant: str) -> Plan:
+        config: dict[str, Any] = {
             "optim_wrapper": {"optimizer": {"type": "AdamW", "lr": self.lr[variant]}},
             "model": {"backbone": {"plugins": [] if variant == "baseline" else [{"cfg": {"type": variant}}]}},
         }
-        plan = {"schema": 1, "variant": variant, "config": config, "code": {}, "versions": {"torch": "2.13.0"}}
-        return {**plan, "digest": digest(plan)}
+        return samples.plan(variant, config, digest(config))
 
     def fingerprint(self, variant: str, seed: int) -> str:
-        return digest([self.plan(variant)["digest"], "manifest", seed])
+        return digest([self.plan(variant).digest, "manifest", seed])
 
     def history(self, variant: str, seed: int, steps: int | None = None) -> list[tuple[Any, ...]]:
         """Rows epoch, step, time, metric, value; two metrics a step."""
@@ -85,50 +97,47 @@ class Tree:
         changed = 0.0 if self.lr[variant] == 0.001 else 100_000.0
         return START + 1000 * self.cells().index((variant, seed)) + changed
 
-    def run(self, variant: str, seed: int) -> dict[str, Any]:
+    def run(self, variant: str, seed: int) -> Run:
         started = self.started(variant, seed)
-        return {
-            "schema": 1,
-            "fingerprint": self.fingerprint(variant, seed),
-            "variant": variant,
-            "seed": seed,
-            "state": "done",
-            "epochs": 1,
-            "steps": self.steps,
-            "seconds": 55.5,
-            "predict_seconds": 1.5,
-            "started": started,
-            "finished": started + 60,
-            "device": "cpu",
-            "hardware": "A CPU",
-            "threads": 1,
-            "world_size": 1,
-            "versions": {"torch": "2.13.0"},
-            "resumed_from": None,
-            "weights": None,
-            "parameters": 1000,
-            "attention_parameters": 10,
-            "checkpoint_sha256": _sha(self._checkpoint(variant, seed)),
-            "predictions_sha256": _sha(self._predictions(variant, seed)),
-            "noise": False,
-        }
+        return samples.run(
+            variant,
+            seed,
+            self.fingerprint(variant, seed),
+            epochs=1,
+            steps=self.steps,
+            started=started,
+            finished=started + 60,
+            parameters=1000,
+            attention_parameters=10,
+            versions={"torch": "2.13.0"},
+            checkpoint_sha256=_sha(self._checkpoint(variant, seed)),
+            predictions_sha256=_sha(self._predictions(variant, seed)),
+        )
 
-    def train(self, variant: str, seed: int, step: int, ended: str | None = None, pid: int | None = None) -> Path:
+    def train(self, variant: str, seed: int, step: int, ended: str | None = None, pid: int | None = None) -> CellPaths:
         """The scratch folder of a cell that trained up to `step`: alive, or with `ended` DONE or FAILED."""
-        folder = self.root / "scratch" / self.fingerprint(variant, seed)
-        identity = {"variant": variant, "seed": seed, "fingerprint": self.fingerprint(variant, seed)}
-        write_json(folder / "cell.json", identity)
-        beat = {"state": "running", "epoch": 1, "epochs": 1, "step": step, "steps": self.steps, "loss": 1.0}
-        process = {"pid": pid or os.getpid(), "host": socket.gethostname()}
-        beat |= {"eta_seconds": 9.0, "time": time.time(), **process}
-        write_json(folder / "claim.1", {**process, "born": psutil.Process().create_time(), "job": None})
-        write_json(folder / "heartbeat.json", beat)
-        write_csv(folder / "history.csv", HISTORY, self.history(variant, seed, step))
-        for name in ("DONE", "FAILED"):
-            (folder / name).unlink(missing_ok=True)
+        cell, host, process = self.paths.cell(self.fingerprint(variant, seed)), socket.gethostname(), pid or os.getpid()
+        CellIdentity(variant=variant, seed=seed, fingerprint=cell.fingerprint).write(cell.identity)
+        Owner(host=host, pid=process, born=psutil.Process().create_time()).write(cell.folder / "claim.1")
+        Heartbeat(
+            state="running",
+            epoch=1,
+            epochs=1,
+            step=step,
+            steps=self.steps,
+            loss=1.0,
+            eta_seconds=9.0,
+            elapsed=1.0,
+            time=time.time(),
+            pid=process,
+            host=host,
+        ).write(cell.heartbeat)
+        write_csv(cell.history, HISTORY, self.history(variant, seed, step))
+        for mark in (cell.done, cell.failed):
+            mark.unlink(missing_ok=True)
         if ended:
-            write_text(folder / ended, "{}")
-        return folder
+            write_text(cell.folder / ended, "{}")
+        return cell
 
     def _checkpoint(self, variant: str, seed: int) -> bytes:
         content = io.BytesIO()
@@ -139,11 +148,11 @@ class Tree:
         return gzip.compress(json.dumps([{"image_id": 1, "score": self.lr[variant], "seed": seed}]).encode(), mtime=0)
 
     def _run(self, variant: str, seed: int) -> None:
-        folder = self.root / f"data/runs/{variant}/{seed}"
-        write_json(folder / "run.json", self.run(variant, seed))
-        (folder / "checkpoint.pth").write_bytes(self._checkpoint(variant, seed))
-        (folder / "predictions.json.gz").write_bytes(self._predictions(variant, seed))
-        write_csv(folder / "history.csv", HISTORY, self.history(variant, seed))
+        folder = CellPaths(self.paths.run(variant, seed))
+        self.run(variant, seed).write(folder.run)
+        folder.checkpoint.write_bytes(self._checkpoint(variant, seed))
+        folder.predictions.write_bytes(self._predictions(variant, seed))
+        write_csv(folder.history, HISTORY, self.history(variant, seed))
 
     def _params(self) -> None:
         variants = {
@@ -157,142 +166,133 @@ class Tree:
             "seeds": self.seeds,
             "tracking": {"register": self.register},
         }
-        write_json(self.root / "params.yaml", content)  # JSON is YAML
+        write_json(self.paths.params, content)  # JSON is YAML
 
     def ap(self, variant: str, seed: int) -> float:
         return 0.3 + 0.01 * self.variants.index(variant) + 0.001 * seed + self.lr[variant]
 
     def _evaluation(self) -> None:
-        out = self.root / "data/evaluation"
+        files = EvaluationPaths(self.paths.evaluation)
         done = [cell for cell in self.cells() if cell not in self.states]
         rows = [
             (*cell, metric, repr(self.ap(*cell)))
             for cell in done
             for metric in (*COCO, *(f"AP/{name}" for name in CLASSES))
         ] + [(*cell, "AP/unseen", "") for cell in done]
-        write_csv(out / "metrics.csv", ("variant", "seed", "metric", "value"), rows)
+        write_csv(files.metrics, METRICS, rows)
         history = [(*cell, *row) for cell in done for row in self.history(*cell)]
-        write_csv(out / "history.csv", ("variant", "seed", *HISTORY), history)
-        write_json(
-            out / "cells.json",
-            [
-                {
-                    "variant": v,
-                    "seed": s,
-                    "state": self.states.get((v, s), "done"),
-                    "reason": "out of memory" if (v, s) in self.states else None,
-                    "run": None if (v, s) in self.states else self.run(v, s),
-                }
-                for v, s in self.cells()
-            ],
-        )
-        write_json(out / "comparison.json", self._comparison())
-        write_json(
-            out / "card.json",
-            {
-                "name": "roadmarks",
-                "source": "roadmarks",
-                "origin": "drawn",
-                "licence": "Apache-2.0",
-                "digest": "d" * 64,
-                "splits": {"train": {"images": 120, "boxes": 400}, "val": {"images": 60, "boxes": 200}},
-            },
-        )
-        write_json(
-            out / "cost.json",
-            {
-                "schema": 1,
-                "variants": {
-                    name: {
-                        "parameters": 1000,
-                        "attention_parameters": 10,
-                        "gflops": 1.5,
-                        "latency_ms": {"median": 10.0, "q1": 9.0, "q3": 11.0},
-                    }
-                    for name in self.variants
-                },
-            },
-        )
-        write_json(
-            out / "study.json",
-            {
-                "schema": 1,
-                "study": self.name,
-                "params": {"study": self.name, "seeds": self.seeds, "train": {"epochs": 1}},
-                "params_sha256": "f" * 64,
-                "classes": list(CLASSES),
-                "split": "val",
-                "variants": {
-                    name: {
-                        "title": name,
-                        "attention": []
-                        if name == "baseline"
-                        else [
-                            {
-                                "name": name,
-                                "form": "channel",
-                                "place": "before_add",
-                                "paper": f"{name} paper",
-                                "link": "https://arxiv.org",
-                            }
-                        ],
-                        "overrides": {},
-                    }
-                    for name in self.variants
-                },
-                "shared": {"epochs": 1},
-                "git": {"revision": "0" * 40, "dirty": False},
-                "versions": {},
-                "demo": True,
-                "wall_clock_seconds": 100.0,
-                "device_hours": 0.1,
-            },
+        write_csv(files.history, ("variant", "seed", *HISTORY), history)
+        CellResults(cells=[self._result(*cell) for cell in self.cells()]).write(files.cells)
+        self.comparison().write(files.comparison)
+        splits = {"train": samples.split(120, {"red_tl": 400}), "val": samples.split(60, {"red_tl": 200})}
+        samples.card(splits, origin="drawn", digest="d" * 64).write(files.card)
+        samples.cost({name: samples.variant_cost(10, 1.5, 10.0) for name in self.variants}).write(files.cost)
+        self._study().write(files.study)
+        Curves(recall=[], variants={}).write(files.curves)
+        ErrorTypes(types=[], baseline="baseline", runs={}, mean={}, difference={}).write(files.errors)
+        Examples(examples=[]).write(files.examples)
+
+    def _result(self, variant: str, seed: int) -> CellResult:
+        lost = self.states.get((variant, seed))
+        if lost:
+            return CellResult(variant=variant, seed=seed, state=lost, reason="out of memory", run=None)
+        return CellResult(variant=variant, seed=seed, state="done", reason=None, run=self.run(variant, seed))
+
+    def _study(self) -> StudyFacts:
+        return StudyFacts(
+            study=self.name,
+            params={"study": self.name, "seeds": [*self.seeds], "train": {"epochs": 1}},
+            params_sha256="f" * 64,
+            classes=list(CLASSES),
+            split="val",
+            variants={name: _described(name) for name in self.variants},
+            shared={"epochs": 1},
+            git=Git(revision="0" * 40, dirty=False),
+            dvc_lock_sha256=None,
+            versions={},
+            command="dvc repro",
+            demo=True,
+            article=None,
+            wall_clock_seconds=100.0,
+            device_hours=0.1,
         )
 
-    def _comparison(self) -> dict[str, Any]:
-        variants = {}
-        for index, name in enumerate(self.variants):
-            runs = {str(seed): self.ap(name, seed) for seed in self.seeds if (name, seed) not in self.states}
-            mean = sum(runs.values()) / len(runs) if runs else None
-            delta = 0.01 * index + self.lr[name] - 0.001
-            variants[name] = {
-                "runs": runs,
-                "mean": mean,
-                "sd": 0.001,
-                "n": len(runs),
-                "delta": delta,
-                "se_images": 0.002,
-                "se": 0.003,
-                "ci_low": delta - 0.01,
-                "ci_high": delta + 0.01,
-                "p_adjusted": None if index == 0 else 0.04,
-                "p_improve": [7, 9],
-                "verdict": None if index == 0 else "better" if name in self.better else "not_shown",
-            }
-        texts = [] if self.claim == "full" else [{"kind": "seeds", "text": "One seed shows nothing.", "details": {}}]
-        return {
-            "schema": 1,
-            "primary": "AP",
-            "baseline": "baseline",
-            "split": "val",
-            "seeds": self.seeds,
-            "k": len(self.seeds),
-            "images": 60,
-            "claim": self.claim,
-            "refusals": texts,
-            "seed_sd": 0.001,
-            "minimum_detectable": 0.01,
-            "critical_value": 2.5,
-            "variants": variants,
-            "descriptive": {
-                f"AP/{name}": {
-                    "boxes": 10,
-                    "too_few": False,
-                    "variants": {v: {"mean": 0.3, "sd": 0.01, "delta": 0.0} for v in self.variants},
-                }
-                for name in CLASSES
-            },
+    def comparison(self) -> Comparison:
+        m = len(self.variants) - 1
+        few = [outcomes.one_seed(0)] if self.claim != "full" else []
+        described = {
+            f"AP/{name}": Descriptive(
+                boxes=50, too_few=False, variants={v: Described(mean=0.3, sd=0.01, delta=0.0) for v in self.variants}
+            )
+            for name in CLASSES
         }
+        return Comparison(
+            primary="AP",
+            baseline="baseline",
+            split="val",
+            seeds=tuple(self.seeds),
+            k=len(self.seeds),
+            images=60,
+            resamples=2000,
+            resample_seed=0,
+            alpha=0.05,
+            equivalence=0.005,
+            pairing="none",
+            claim=self.claim,
+            refusals=tuple(few),
+            seed_sd=0.001,
+            degrees_of_freedom=(m + 1) * (len(self.seeds) - 1),
+            minimum_detectable=0.01,
+            critical_value=2.5,
+            variants={name: self._compared(name) for name in self.variants},
+            descriptive=described,
+            power=(),
+            power_basis=None,
+            noise_floor=None,
+        )
+
+    def _compared(self, name: str) -> VariantComparison:
+        index = self.variants.index(name)
+        runs = {str(seed): self.ap(name, seed) for seed in self.seeds if (name, seed) not in self.states}
+        delta = 0.01 * index + self.lr[name] - 0.001
+        return VariantComparison(
+            runs=runs,
+            mean=sum(runs.values()) / len(runs) if runs else None,
+            sd=0.001,
+            n=len(runs),
+            delta=delta,
+            se_images=0.002,
+            se=0.003,
+            ci_low=delta - 0.01,
+            ci_high=delta + 0.01,
+            p_adjusted=None if index == 0 else 0.04,
+            p_improve=(7, 9),
+            verdict=None if index == 0 else "better" if name in self.better else "not_shown",
+        )
+
+
+def _described(name: str) -> VariantFacts:
+    module = ModuleFacts(
+        name=name,
+        options={},
+        place="before_add",
+        stages=None,
+        levels=None,
+        form="paper",
+        init="official",
+        paper=f"{name} paper",
+        link="https://arxiv.org",
+        formula="",
+        differs="",
+    )
+    return VariantFacts(
+        title=name,
+        attention=[] if name == "baseline" else [module],
+        overrides={},
+        repeat=0,
+        config_differences={},
+        weights=None,
+    )
 
 
 def write_csv(path: Path, header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

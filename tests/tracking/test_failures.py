@@ -36,7 +36,7 @@ def files(root: Path) -> dict[str, str]:
 def fails(study: Tree, message: str, uri: str | None = None, within: float = 9.0) -> None:
     before, began = files(study.root), time.monotonic()
     with pytest.raises(TrackingError, match=message + ".*" + AFTER) as caught:
-        sync(study.root, uri=uri)
+        sync(study.paths, uri=uri)
     assert time.monotonic() - began < within
     assert isinstance(caught.value, UserError)
     assert "secret" not in str(caught.value)
@@ -86,7 +86,7 @@ def test_a_store_that_two_programs_made_at_once(tree: Make) -> None:
         database.execute("CREATE TABLE _alembic_tmp_tags (key TEXT)")
     fails(study, "sqlite:///mlflow.db: two programs made the store at once and left half of it: move it away")
     (study.root / "mlflow.db").unlink()
-    assert sync(study.root).created == 5
+    assert sync(study.paths).created == 5
 
 
 def test_a_store_that_another_program_holds(tree: Make) -> None:
@@ -95,12 +95,12 @@ def test_a_store_that_another_program_holds(tree: Make) -> None:
     database.execute("BEGIN EXCLUSIVE")
     fails(study, "another program holds the store")
     database.close()
-    assert sync(study.root).created == 5
+    assert sync(study.paths).created == 5
 
 
 def test_a_project_that_was_moved(tree: Make) -> None:
     study = tree(**FEW)
-    sync(study.root)
+    sync(study.paths)
     moved = study.root.rename(study.root.with_name("moved"))
     study.root = moved
     fails(study, "mlflow.db: the project was moved since: delete it")
@@ -114,7 +114,7 @@ def restricted(study: Tree, restrict: Callable[[], None]) -> str:
         text = "the sync was not reached"
         try:
             restrict()
-            sync(study.root)
+            sync(study.paths)
             text = ""
         except TrackingError as error:
             text = str(error)
@@ -129,7 +129,7 @@ def restricted(study: Tree, restrict: Callable[[], None]) -> str:
 
 def test_a_read_only_store(fresh_store: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:  # tmp_path is closed to other users
-        study = Tree(Path(folder), **FEW).write()
+        study = Tree(Path(folder), ("baseline", "cbam"), (0,)).write()
         study.root.chmod(0o777)
         shutil.copyfile(fresh_store, study.root / "mlflow.db")
         (study.root / "mlflow.db").chmod(0o444)
@@ -138,7 +138,7 @@ def test_a_read_only_store(fresh_store: Path) -> None:
         assert "sqlite:///mlflow.db: the store is read-only: make it writable" in error
         assert files(study.root) == before
         (study.root / "mlflow.db").chmod(0o644)
-        assert sync(study.root).created == 5
+        assert sync(study.paths).created == 5
 
 
 def test_a_full_disk_and_the_repair(tree: Make) -> None:
@@ -148,9 +148,9 @@ def test_a_full_disk_and_the_repair(tree: Make) -> None:
     assert "sqlite:///mlflow.db: the disk of the store does not take the data" in error
     assert error.count("\n") == 1
     assert files(study.root) == before
-    receipt = sync(study.root)
+    receipt = sync(study.paths)
     assert receipt.created + receipt.updated >= 1
-    assert sync(study.root).unchanged == 5
+    assert sync(study.paths).unchanged == 5
 
 
 @pytest.mark.parametrize(

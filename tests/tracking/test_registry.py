@@ -30,30 +30,30 @@ def registered(tree: Make, **changes: object) -> Tree:
 
 def test_the_best_supported_variant_and_its_median_seed(tree: Make) -> None:
     study = registered(tree, better=["se", "cbam"])
-    assert best_cell(read(study.root)) == ("cbam", 1)
+    assert best_cell(read(study.paths)) == ("cbam", 1)
 
 
 @pytest.mark.parametrize("changes", [{"claim": "one_seed"}, {"claim": "refused"}, {"better": []}])
 def test_nothing_is_best_where_the_evidence_refuses(tree: Make, changes: dict[str, object]) -> None:
-    assert best_cell(read(registered(tree, **changes).root)) is None
+    assert best_cell(read(registered(tree, **changes).paths)) is None
 
 
 def test_a_version_with_its_card_once(tree: Make) -> None:
     study = registered(tree)
-    assert sync(study.root).registered == sync(study.root).registered == "demo version 1: cbam, seed 1"
+    assert sync(study.paths).registered == sync(study.paths).registered == "demo version 1: cbam, seed 1"
     found = client(study.root)
     version = found.get_model_version_by_alias("demo", "best")
     assert len(found.search_model_versions("name = 'demo'")) == 1
-    assert version.tags["checkpoint.sha256"] == study.run("cbam", 1)["checkpoint_sha256"]
+    assert version.tags["checkpoint.sha256"] == study.run("cbam", 1).checkpoint_sha256
     assert "better than `baseline` by +0.0200 AP, interval +0.0100 to +0.0300" in version.description
     assert {"model/checkpoint.pth", "model/card.md"} <= set(artifacts(found, one(found, "cell/cbam/1")))
 
 
 def test_best_is_withdrawn_when_the_evidence_goes(tree: Make) -> None:
     study = registered(tree)
-    sync(study.root)
+    sync(study.paths)
     study.better = []
-    assert sync(study.write().root).registered is None
+    assert sync(study.write().paths).registered is None
     assert client(study.root).get_registered_model("demo").aliases == {}
 
 
@@ -61,7 +61,7 @@ def test_a_checkpoint_that_is_not_here(tree: Make) -> None:
     study = registered(tree)
     (study.root / "data/runs/cbam/1/checkpoint.pth").unlink()
     with pytest.raises(UserError, match=r"checkpoint\.pth: no such file; `dvc checkout`"):
-        sync(study.root)
+        sync(study.paths)
 
 
 def test_a_checkpoint_that_is_not_the_runs(tree: Make) -> None:
@@ -70,7 +70,7 @@ def test_a_checkpoint_that_is_not_the_runs(tree: Make) -> None:
     with pytest.raises(
         UserError, match=r"checkpoint\.pth: not the file that run\.json beside it names; `dvc checkout`"
     ):
-        sync(study.root)
+        sync(study.paths)
 
 
 @pytest.mark.parametrize("kind", PAYLOADS)
@@ -81,8 +81,8 @@ def test_a_hostile_checkpoint_is_not_handed_on(tree: Make, tmp_path: Path, kind:
     path = study.root / "data/runs/cbam/1/checkpoint.pth"
     torch.save({"state_dict": {"w": make(mark)}}, path)
     for file in (path.with_name("run.json"), study.root / "data/evaluation/cells.json"):
-        file.write_text(file.read_text().replace(study.run("cbam", 1)["checkpoint_sha256"], file_sha256(path)))
+        file.write_text(file.read_text().replace(study.run("cbam", 1).checkpoint_sha256, file_sha256(path)))
     with pytest.raises(UserError, match=f"{path}: refused, it holds {name}"):
-        sync(study.root)
+        sync(study.paths)
     assert not mark.exists()
     assert client(study.root).search_model_versions("name = 'demo'") == []

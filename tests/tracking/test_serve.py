@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.common.errors import UserError
+from pipeline.common.paths import Paths
 from pipeline.tracking import serve
 from tests.conftest import ROOT
 from tests.conftest import wait_for as wait_until
@@ -48,13 +49,13 @@ def test_a_port_that_is_taken(tree: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=f"--port {port}: Address already in use on 127.0.0.1; stop what runs"):
-            serve(tree(**FEW).root, port)
+            serve(tree(**FEW).paths, port)
 
 
 def test_a_server_has_pages_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://lab:5000")
     with pytest.raises(UserError, match=r"pages of its own: open http://lab:5000$"):
-        serve(tmp_path, free_port())
+        serve(Paths(tmp_path), free_port())
 
 
 def test_an_address_with_a_password_is_on_no_command_line(tree: Make) -> None:

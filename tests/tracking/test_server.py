@@ -38,12 +38,12 @@ def study(root: Path, name: str, **options: object) -> Tree:
 
 def test_a_server_shows_what_sqlite_shows(server: str, tmp_path: Path, fresh_store: Path) -> None:
     made = study(tmp_path, "equal").report()
-    receipt = sync(made.root, uri=server)
+    receipt = sync(made.paths, uri=server)
     assert (receipt.created, receipt.uri) == (7, server)
-    assert sync(made.root, uri=server).unchanged == 7
+    assert sync(made.paths, uri=server).unchanged == 7
     assert not (tmp_path / "mlflow.db").exists()
     shutil.copyfile(fresh_store, tmp_path / "mlflow.db")
-    sync(made.root)
+    sync(made.paths)
     assert contents(MlflowClient(server), "equal", CURVES) == contents(client(tmp_path), "equal", CURVES)
 
 
@@ -51,40 +51,40 @@ def test_watch_and_sync_by_environment(server: str, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     made = study(tmp_path, "watched")
     made.train("cbam", 0, step=2)
-    assert Watcher(made.root).round() == 4
-    assert sync(made.root).updated == 1
+    assert Watcher(made.paths).round() == 4
+    assert sync(made.paths).updated == 1
     assert one(MlflowClient(server), "cell/cbam/0", study="watched").info.status == "FINISHED"
 
 
 def test_what_two_machines_wrote_at_once_is_repaired(server: str, tmp_path: Path) -> None:
     made = study(tmp_path, "twice")
-    sync(made.root, uri=server)
+    sync(made.paths, uri=server)
     found = MlflowClient(server)
     kept = {run.info.run_id for run in runs(found, "twice")}
     for run in runs(found, "twice"):  # the other machine's runs, as complete as ours
         found.create_run(run.info.experiment_id, tags={**run.data.tags, "other": "yes"}, run_name=run.info.run_name)
-    receipt = sync(made.root, uri=server)
+    receipt = sync(made.paths, uri=server)
     assert (receipt.created, receipt.superseded) == (0, 7)
     left = runs(found, "twice")
     assert len({run.data.tags["key"] for run in left}) == len(left) == 7
     parents = {run.data.tags.get("mlflow.parentRunId") for run in left} - {None}
     assert parents <= {run.info.run_id for run in left}
-    assert sync(made.root, uri=server).unchanged == 7
+    assert sync(made.paths, uri=server).unchanged == 7
     assert kept  # and whichever of the two stays, every machine stays with the same
 
 
 def test_a_registered_version_on_a_server(server: str, tmp_path: Path) -> None:
     made = study(tmp_path, "offered")
     made.register = True
-    assert sync(made.write().root, uri=server).registered == "offered version 1: cbam, seed 0"
+    assert sync(made.write().paths, uri=server).registered == "offered version 1: cbam, seed 0"
     assert MlflowClient(server).get_model_version_by_alias("offered", "best").tags["verdict"] == "better"
 
 
 def test_a_deleted_experiment_comes_back(server: str, tmp_path: Path) -> None:
     made = study(tmp_path, "deleted")
-    receipt = sync(made.root, uri=server)
+    receipt = sync(made.paths, uri=server)
     MlflowClient(server).delete_experiment(receipt.experiment_id)
-    assert sync(made.root, uri=server).unchanged == 7
+    assert sync(made.paths, uri=server).unchanged == 7
 
 
 @pytest.mark.slow
@@ -96,17 +96,17 @@ def test_a_server_with_postgres_in_time(tmp_path: Path) -> None:
         folder.chmod(0o755)  # PostgreSQL runs as a user of its own
     with postgres(tmp_path / "postgres") as database, mlflow_server(tmp_path, database) as address:
         began = time.perf_counter()
-        assert sync(made.root, uri=address).created == 45
+        assert sync(made.paths, uri=address).created == 45
         seconds = time.perf_counter() - began
         print(f"33 cells of 1,000 points to a server with PostgreSQL: {seconds:.1f} s")
         assert seconds < 60
-        assert sync(made.root, uri=address).unchanged == 45
-        assert sync(made.root, uri=database).unchanged == 45  # the same store without its server
+        assert sync(made.paths, uri=address).unchanged == 45
+        assert sync(made.paths, uri=database).unchanged == 45  # the same store without its server
         equal = contents(MlflowClient(address), only=CURVES)
     with pytest.raises(TrackingError, match=r"postgresql://me:\*\*\*@127") as caught:
-        sync(made.root, uri=database)
+        sync(made.paths, uri=database)
     assert "secret" not in str(caught.value)
-    sync(made.root)
+    sync(made.paths)
     assert contents(client(tmp_path), only=CURVES) == equal
 
 
@@ -114,7 +114,7 @@ def test_a_server_with_postgres_in_time(tmp_path: Path) -> None:
 def test_sqlite_in_time(tmp_path: Path) -> None:
     made = Tree(tmp_path, steps=500).write()
     began = time.perf_counter()
-    assert sync(made.root).created == 45
+    assert sync(made.paths).created == 45
     seconds = time.perf_counter() - began
     print(f"33 cells of 1,000 points to sqlite, the store made too: {seconds:.1f} s")
     assert seconds < 30

@@ -50,7 +50,7 @@ def open_runs(page: Any, address: str, expected: int, query: str = "") -> None:
 
 def test_the_steps_of_the_readme(tree: Callable[..., Tree], page: Any) -> None:
     study = tree(steps=50).report()
-    experiment = sync(study.root).experiment_id
+    experiment = sync(study.paths).experiment_id
     with mlflow_ui(study.root) as address:
         runs = f"{address}/#/experiments/{experiment}/runs"
 

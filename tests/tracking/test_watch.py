@@ -28,24 +28,24 @@ def steps(study: Tree, key: str = "cell/cbam/0") -> list[int]:
 
 def test_a_curve_grows_without_duplicates(tree: Make) -> None:
     study = tree(**FEW)
-    watcher = Watcher(study.root)
+    watcher = Watcher(study.paths)
     study.train("cbam", 0, step=2)
     assert (watcher.round(), steps(study)) == (4, [1, 2])
     assert watcher.round() == 0
     study.train("cbam", 0, step=3)
     assert (watcher.round(), steps(study)) == (2, [1, 2, 3])
     run = one(client(study.root), "cell/cbam/0")
-    assert (run.info.status, run.data.tags["progress"]) == ("RUNNING", "epoch 1 of 1, 9 s left")
+    assert (run.info.status, run.data.tags["progress"]) == ("RUNNING", "epoch 1 of 1, 9s left")
     assert run.data.params["config.optim_wrapper.optimizer.lr"] == "0.001"
 
 
 def test_a_stopped_watch_goes_on_with_the_same_run(tree: Make) -> None:
     study = tree(**FEW)
     study.train("cbam", 0, step=2)
-    Watcher(study.root).round()
+    Watcher(study.paths).round()
     before = one(client(study.root), "cell/cbam/0").info.run_id
     study.train("cbam", 0, step=3)
-    assert Watcher(study.root).round() == 2
+    assert Watcher(study.paths).round() == 2
     assert one(client(study.root), "cell/cbam/0").info.run_id == before
 
 
@@ -61,13 +61,13 @@ def test_a_cell_that_begins_costs_no_look_at_the_others(tree: Make, monkeypatch:
     monkeypatch.setattr(MlflowClient, "get_metric_history", counted)
     study.train("cbam", 0, step=2)
     study.train("baseline", 0, step=4, ended="DONE")
-    watcher = Watcher(study.root)
+    watcher = Watcher(study.paths)
     watcher.round()
     study.train("cbam", 1, step=2)
     watcher.round()
     assert asked == []
     study.train("cbam", 1, step=3)
-    Watcher(study.root).round()  # an earlier watcher's runs are read once, each its own
+    Watcher(study.paths).round()  # an earlier watcher's runs are read once, each its own
     found = client(study.root)
     assert set(asked) == {one(found, f"cell/cbam/{seed}").info.run_id for seed in (0, 1)}
     assert len(asked) == 4  # two metrics each
@@ -76,9 +76,9 @@ def test_a_cell_that_begins_costs_no_look_at_the_others(tree: Make, monkeypatch:
 def test_what_ended_while_nobody_watched_is_caught_up(tree: Make) -> None:
     study = tree(**FEW)
     study.train("cbam", 0, step=2)
-    Watcher(study.root).round()
+    Watcher(study.paths).round()
     study.train("cbam", 0, step=4, ended="DONE")
-    later = Watcher(study.root)
+    later = Watcher(study.paths)
     later.connect()
     assert later.round() == 4
     assert steps(study) == [1, 2, 3, 4]
@@ -89,14 +89,14 @@ def test_what_ended_while_nobody_watched_is_caught_up(tree: Make) -> None:
 def test_sync_completes_what_watch_began_and_equals_a_sync_alone(tree: Make) -> None:
     study = tree(**FEW)
     study.train("cbam", 0, step=2)
-    Watcher(study.root).round()
+    Watcher(study.paths).round()
     begun = one(client(study.root), "cell/cbam/0").info.run_id
-    receipt = sync(study.root)
+    receipt = sync(study.paths)
     assert (receipt.created, receipt.updated, receipt.superseded) == (6, 1, 0)
     assert one(client(study.root), "cell/cbam/0").info.run_id == begun
     watched = contents(client(study.root))
     alone = tree(**FEW)
-    sync(alone.root)
+    sync(alone.paths)
     again = contents(client(alone.root))
     # MLflow fixes a run's start when it is made: a watched run starts at its first point
     assert [key for key in again if again[key] != watched[key]] == [f"cell/cbam/0/{study.fingerprint('cbam', 0)[:16]}"]
@@ -108,11 +108,11 @@ def test_sync_completes_what_watch_began_and_equals_a_sync_alone(tree: Make) -> 
 
 def test_a_resumed_cell_loses_the_points_it_took_back(tree: Make) -> None:
     study = tree(**FEW)
-    watcher = Watcher(study.root)
-    folder = study.train("cbam", 0, step=3)
+    watcher = Watcher(study.paths)
+    history_file = study.train("cbam", 0, step=3).history
     watcher.round()
-    rows = (folder / "history.csv").read_text().splitlines(keepends=True)
-    (folder / "history.csv").write_text("".join(rows[:3]))  # back at step 1, as after a resume
+    rows = history_file.read_text().splitlines(keepends=True)
+    history_file.write_text("".join(rows[:3]))  # back at step 1, as after a resume
     watcher.round()
     assert steps(study) == [1]
     gone = runs(client(study.root), query="tags.state = 'superseded'")
@@ -121,16 +121,15 @@ def test_a_resumed_cell_loses_the_points_it_took_back(tree: Make) -> None:
 
 def test_a_line_that_is_being_written_waits(tree: Make) -> None:
     study = tree(**FEW)
-    folder = study.train("cbam", 0, step=1)
-    with (folder / "history.csv").open("a") as file:
+    with study.train("cbam", 0, step=1).history.open("a") as file:
         file.write("1,2,1760000002.000,loss,0.1")
-    assert Watcher(study.root).round() == 2
+    assert Watcher(study.paths).round() == 2
     assert steps(study) == [1]
 
 
 def test_status_follows_the_training(tree: Make) -> None:
     study = tree(**FEW)
-    watcher = Watcher(study.root)
+    watcher = Watcher(study.paths)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     for change, status in (
@@ -141,7 +140,7 @@ def test_status_follows_the_training(tree: Make) -> None:
         ({"step": 3}, "RUNNING"),
         ({"step": 4, "ended": "DONE"}, "FINISHED"),
     ):
-        study.train("cbam", 0, **change)  # type: ignore[arg-type]
+        study.train("cbam", 0, **change)
         watcher.round()
         assert one(client(study.root), "cell/cbam/0").info.status == status
     assert steps(study) == [1, 2, 3, 4]
@@ -150,19 +149,19 @@ def test_status_follows_the_training(tree: Make) -> None:
 def test_a_failed_cell_keeps_its_watched_curve(tree: Make) -> None:
     study = tree(**FEW)
     study.train("cbam", 0, step=2)
-    Watcher(study.root).round()
+    Watcher(study.paths).round()
     study.states = {("cbam", 0): "failed"}
-    sync(study.write().root)
+    sync(study.write().paths)
     assert steps(study) == [1, 2]
     assert one(client(study.root), "cell/cbam/0").info.status == "FAILED"
-    assert sync(study.root).unchanged == 7
+    assert sync(study.paths).unchanged == 7
 
 
 def test_nothing_to_show_opens_no_store(tree: Make) -> None:
     study = tree(**FEW)
     (study.root / "mlflow.db").unlink()
     study.train("cbam", 0, step=4, ended="DONE")
-    assert Watcher(study.root).round() == 0
+    assert Watcher(study.paths).round() == 0
     assert not (study.root / "mlflow.db").exists()
 
 
@@ -170,7 +169,7 @@ def test_watch_until_told_to_stop(tree: Make) -> None:
     study = tree(**FEW)
     study.train("cbam", 0, step=2)
     stop = threading.Event()
-    thread = threading.Thread(target=lambda: watch(study.root, interval=0.05, stop=stop.is_set))
+    thread = threading.Thread(target=lambda: watch(study.paths, interval=0.05, stop=stop.is_set))
     thread.start()
     try:
         time.sleep(2)

@@ -7,24 +7,25 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import matplotlib as mpl
 from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.records.results import BoxOutcome
 from pipeline.report.blocks import Drawing
 from pipeline.report.figures import canvas
 
 WIDTH = 1660  # pixels: twice what GitHub shows
 LIMIT = 80_000  # bytes, where a quality of 20 or more allows: the html holds half a dozen of them
 TITLE = 34  # pixels above each panel
-Outcome = Literal["truth", "found", "false", "missed"]
 Corners = tuple[float, float, float, float]
-# Colour, dash length (0: solid) and the letter before the label.
-LOOKS: dict[Outcome, tuple[str, int, str]] = {
+# Colour, dash length (0: solid) and the sign before the label.
+LOOKS: dict[BoxOutcome, tuple[str, int, str]] = {
     "truth": ("#ffffff", 0, ""),
+    "crowd": ("#ffffff", 6, "∷ "),
     "found": (canvas.SKY, 0, ""),
     "false": (canvas.ORANGE, 9, "× "),
+    "ignored": ("#b8c0c8", 0, "○ "),
     "missed": (canvas.PURPLE, 3, "? "),
 }
 
@@ -34,7 +35,7 @@ class Mark:
     """A box [x, y, w, h] in the image's own pixels, what it is, and the words beside it."""
 
     box: Sequence[float]
-    outcome: Outcome
+    outcome: BoxOutcome
     label: str
 
 
@@ -46,9 +47,9 @@ class View:
 
 @dataclass(frozen=True)
 class Gallery:
-    """`picture` is None where the image is not kept: the boxes stand on grey then."""
+    """`size` is the image's own width and height, in which the boxes are given; `picture` may be a smaller copy."""
 
-    picture: Path | None
+    picture: Path
     size: tuple[int, int]
     views: Sequence[View]
 
@@ -71,8 +72,6 @@ class Gallery:
         return Drawing("webp", _webp(sheet), sheet.size)
 
     def _ground(self, width: int, height: int) -> Image.Image:
-        if self.picture is None:
-            return Image.new("RGB", (width, height), "#6b7280")
         with Image.open(self.picture) as image:
             return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
 

@@ -44,7 +44,7 @@ class DatasetInput(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Record:
+class Content:
     """One run: the study's own (`study`), a variant's (`variant/<name>`) or a cell's (`cell/<variant>/<seed>/...`).
 
     `started` and `ended` are ms since 1970; `artifacts` maps the path in MLflow to the file; `parent`
