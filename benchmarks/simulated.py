@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.evaluation.boxes import Detections, GroundTruth
+from pipeline.evaluation.boxes import Detections, Floats, GroundTruth
 
 WIDTH, HEIGHT = 640, 480
 
@@ -37,8 +37,8 @@ def ground_truth(rng: np.random.Generator, images: int, classes: int, boxes: int
 class Nature:
     """What all runs have in common: how easy each box is, half of it by its image, and where it seems to lie."""
 
-    ease: np.ndarray  # (G,)
-    offset: np.ndarray  # (G, 4) standard normal
+    ease: Floats  # (G,)
+    offset: Floats  # (G, 4) standard normal
 
     def seen_by(self, rng: np.random.Generator, taste: float) -> Nature:
         """The same for a variant that finds other boxes easy; `taste` is the SD over boxes."""

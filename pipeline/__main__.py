@@ -62,13 +62,13 @@ def plan() -> None:
 
 @app.command()
 def train(variant: str, seed: int) -> None:
-    """Train one cell (or go on with it, or take it from scratch) and collect it."""
+    """Train one cell (or go on with it, or take it as a dispatcher left it) and collect it."""
     command("train").train(HERE, variant, seed)
 
 
 @app.command()
 def cell(plan: Path, seed: int) -> None:
-    """Train one cell of a plan file in scratch, without DVC: what other machines run."""
+    """Train one cell of a plan file, without DVC and uncollected: what other machines run."""
     command("train").train_plan(HERE, given(plan), seed)
 
 

@@ -1,6 +1,6 @@
 """Who trains a cell: one owner a fingerprint, among all hosts that share the folder.
 
-A claim is a file `claim.<n>` in the cell's scratch folder; the highest n counts. A cell is taken by creating
+A claim is a file `claim.<n>` in the cell's working folder; the highest n counts. A cell is taken by creating
 n + 1, exclusively, where the owner of n has let go or is gone. Numbers only grow and the highest file is never
 deleted, so of two that find the same dead owner one wins: no lock service, no deletion to race for.
 
@@ -57,7 +57,7 @@ def owner(folder: Path) -> Owner | None:
 
 @contextmanager
 def claim(folder: Path) -> Iterator[None]:
-    """Own the cell of `folder`, its scratch, for the time of the block. Raises Claimed where another process does.
+    """Own the cell of `folder`, where it works, for the time of the block. Raises Claimed where another process does.
 
     An owner that was silent too long (a suspended machine) and finds the cell taken over ends itself by SIGTERM.
     """

@@ -1,4 +1,4 @@
-"""Run one cell to its end in scratch, whoever asked for it: DVC's stage, a dispatcher, a cluster node."""
+"""Run one cell to its end in its working folder, whoever asked for it: DVC's stage, a dispatcher, a cluster node."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ def run(plan: Plan, seed: int, paths: Paths) -> str:
     comes: an interrupted cell is resumable, not failed. Termination by a scheduler counts as an interruption.
     """
     identity = fingerprint(plan.digest, Manifest.read(paths.manifest).digest, seed)
-    scratch = paths.cell(identity)
-    if scratch.done.exists():
+    files = paths.cell(identity)
+    if files.done.exists():
         return identity
     interruptible()
-    with claim(scratch.folder):
-        if not scratch.done.exists():  # whoever owned it until now may have finished it
-            _train(plan, seed, identity, scratch)
+    with claim(files.folder):
+        if not files.done.exists():  # whoever owned it until now may have finished it
+            _train(plan, seed, identity, files)
     return identity
 
 
-def _train(plan: Plan, seed: int, identity: str, scratch: CellPaths) -> None:
-    scratch.failed.unlink(missing_ok=True)
+def _train(plan: Plan, seed: int, identity: str, files: CellPaths) -> None:
+    files.failed.unlink(missing_ok=True)
     try:
-        CellIdentity(variant=plan.variant, seed=seed, fingerprint=identity).write(scratch.identity)
+        CellIdentity(variant=plan.variant, seed=seed, fingerprint=identity).write(files.identity)
         if plan.resources.processes > 1:
             from pipeline.cells.torchrun import launch
 
-            launch(plan, seed, identity, scratch)
+            launch(plan, seed, identity, files)
         else:
             from pipeline.detector.train import train  # torch and MMDetection load here, not before
 
-            train(plan, seed, identity, scratch)
+            train(plan, seed, identity, files)
     except Exception as error:
-        failure = failures.describe(error, scratch)
+        failure = failures.describe(error, files)
         with suppress(OSError):  # the disk may be full: then what is raised must do
-            with scratch.log.open("a", encoding="utf-8") as log:
+            with files.log.open("a", encoding="utf-8") as log:
                 traceback.print_exc(file=log)
-            failure.write(scratch.failed)
-        raise CellFailed(f"{plan.variant} seed {seed} failed: {failure.reason}\n  log: {scratch.log}") from error
+            failure.write(files.failed)
+        raise CellFailed(f"{plan.variant} seed {seed} failed: {failure.reason}\n  log: {files.log}") from error
 
 
 def interruptible() -> None:

@@ -1,4 +1,4 @@
-"""Where each cell stands, read from its scratch folder; collecting a finished one into data/runs."""
+"""Where each cell stands, read from its working folder; collecting a finished one into data/runs."""
 
 from __future__ import annotations
 
@@ -38,26 +38,26 @@ def standings(study: Study, paths: Paths) -> Iterator[Standing]:
 def standing(cell: Cell, fingerprint: str | None, paths: Paths) -> Standing:
     if fingerprint is None:
         return Standing(cell, None, "to do", "not planned yet")
-    scratch = paths.cell(fingerprint)
+    working = paths.cell(fingerprint)
     run = finished(cell, fingerprint, paths)
     if run:
         return Standing(cell, fingerprint, "done", f"{run.epochs} epochs", run.seconds)
-    if not scratch.folder.exists():
+    if not working.folder.exists():
         return Standing(cell, fingerprint, "to do")
-    beat = Heartbeat.read_if_there(scratch.heartbeat)
+    beat = Heartbeat.read_if_there(working.heartbeat)
     at = f"epoch {beat.epoch} of {beat.epochs}" if beat else ""
-    if owner(scratch.folder):
+    if owner(working.folder):
         return Standing(cell, fingerprint, "running", at or "starting")
-    failure = Failure.read_if_there(scratch.failed)
+    failure = Failure.read_if_there(working.failed)
     if failure:
         return Standing(cell, fingerprint, "failed", failure.reason)
     return Standing(cell, fingerprint, "interrupted", at) if beat else Standing(cell, fingerprint, "to do")
 
 
 def finished(cell: Cell, fingerprint: str, paths: Paths) -> Run | None:
-    """The run of a cell that is done: in scratch, marked whole, or collected (a folder appears there whole)."""
-    scratch, collected = paths.cell(fingerprint), CellPaths(paths.run(cell.variant, cell.seed))
-    for folder, whole in ((scratch, scratch.done.exists()), (collected, True)):
+    """The run of a cell that is done: in its working folder, marked whole, or collected (which is whole by itself)."""
+    working, collected = paths.cell(fingerprint), CellPaths(paths.run(cell.variant, cell.seed))
+    for folder, whole in ((working, working.done.exists()), (collected, True)):
         run = Run.read_if_there(folder.run) if whole else None
         if run and run.fingerprint == fingerprint:
             return run
@@ -65,7 +65,7 @@ def finished(cell: Cell, fingerprint: str, paths: Paths) -> Run | None:
 
 
 def collect(cell: Cell, fingerprint: str, paths: Paths) -> None:
-    """Copy a finished cell from scratch to data/runs, whole or not at all, checked against its digests.
+    """Copy a finished cell from its working folder to data/runs, whole or not at all, checked against its digests.
 
     A cell shared by two variants (one renamed, say) is collected under each name.
     """

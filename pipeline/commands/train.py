@@ -1,4 +1,4 @@
-"""One cell: for DVC, which collects it, and for another machine, which leaves it in scratch."""
+"""One cell: for DVC, which collects it, and for another machine, which leaves it in its working folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLLECT_ONLY = "ABLATION_COLLECT_ONLY"  # set by `make repro`: its dispatcher ha
 
 
 def train(paths: Paths, variant: str, seed: int) -> None:
-    """Train the cell or take it from scratch, then collect it."""
+    """Train the cell or take it as a dispatcher left it, then collect it."""
     study = load_complete(paths.params)
     cell = Cell(variant, seed)
     if variant not in study.variants or seed not in study.seeds:
@@ -38,7 +38,7 @@ def train(paths: Paths, variant: str, seed: int) -> None:
 
 
 def train_plan(paths: Paths, plan: Path, seed: int) -> None:
-    """One cell of a plan file in scratch, without DVC."""
+    """One cell of a plan file, without DVC and uncollected."""
     run(Plan.read(plan), seed, paths)
 
 

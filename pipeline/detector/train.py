@@ -31,7 +31,7 @@ from pipeline.records.run import LoadedWeights
 
 
 def train(plan: Plan, seed: int, fingerprint: str, cell: CellPaths) -> None:
-    """Train the cell of `plan` and `seed` in its scratch folder; resumes from the newest valid checkpoint.
+    """Train the cell of `plan` and `seed` in its working folder; resumes from the newest valid checkpoint.
 
     Ends with predictions.json.gz, checkpoint.pth (weights alone), history.csv, run.json and, last, DONE.
     The working directory is the project's root. MMEngine's words go to train.log.

@@ -52,7 +52,7 @@ class Pretrained:
 
     @cached_property
     def kept(self) -> str:
-        """Write the tensors into scratch; the sha256 of that file, which is its name."""
+        """Write the tensors where all cells find them; the sha256 of that file, which is its name."""
         content = tensors.to_bytes(self.state)
         digest = hashlib.sha256(content).hexdigest()
         write_bytes(_path(digest), content)
@@ -86,7 +86,7 @@ def read(source: str, sha256: str | None) -> Pretrained:
 
 
 def local(planned: Weights) -> Path:
-    """The tensors that a plan names, made again from its source where scratch has lost them. Raises UserError."""
+    """The tensors that a plan names, made again from its source where they were lost. Raises UserError."""
     path = _path(planned.tensors)
     if path.is_file() and file_sha256(path) == planned.tensors:
         return path

@@ -1,7 +1,7 @@
 """Cells on many cores, GPUs or machines: what `dvc repro` trains one after the other, at once.
 
 A dispatcher brings the plans up to date, leaves out what is finished, hands the rest to an engine and waits. Cells
-end in scratch; `dvc repro` collects them in seconds and stays the only writer of dvc.lock.
+end in their working folders; `dvc repro` collects them in seconds and stays the only writer of dvc.lock.
 """
 
 from __future__ import annotations

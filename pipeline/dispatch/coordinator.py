@@ -115,7 +115,7 @@ def settle(progress: TaskProgress, found: Standing, end: End | None = None) -> N
             )
             progress.move("failed", f"{end}, {progress.killed} times; {hint}")
     else:
-        progress.move("failed", f"{end} without a reason; see {progress.task.scratch.log}")
+        progress.move("failed", f"{end} without a reason; see {progress.task.files.log}")
 
 
 def _follow(progress: TaskProgress, on_change: OnChange) -> None:

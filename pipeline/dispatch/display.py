@@ -81,7 +81,7 @@ class Watch(Lines):
         table = Table("cell", "epoch", "loss", "left", "since", box=None)
         for cell in self.cells.values():
             if cell.state in ("handed over", "elsewhere"):
-                beat = Heartbeat.read_if_there(cell.task.scratch.heartbeat)
+                beat = Heartbeat.read_if_there(cell.task.files.heartbeat)
                 at = f"{beat.epoch} of {beat.epochs}" if beat else "starting or queued"
                 loss = f"{beat.loss:.3f}" if beat and beat.loss is not None else ""
                 rest = duration(beat.eta_seconds) if beat else ""

@@ -52,7 +52,7 @@ class Local:
 
     def start(self, tasks: Sequence[Task]) -> None:
         for task, slot in zip(tasks, self._free(), strict=False):
-            arguments = (task.plan, task.cell.seed, self.paths, task.scratch, slot.environment)
+            arguments = (task.plan, task.cell.seed, self.paths, task.files, slot.environment)
             process = self.context.Process(target=_work, args=arguments, name=str(task.cell))
             process.start()
             self.running[task.fingerprint] = (process, slot)
@@ -81,12 +81,12 @@ def _end(code: int) -> End:
     return End(How.KILLED, signal=-code) if code < 0 else End(How.EXITED, code=code)
 
 
-def _work(plan: Path, seed: int, paths: Paths, scratch: CellPaths, environment: Mapping[str, str]) -> None:
+def _work(plan: Path, seed: int, paths: Paths, files: CellPaths, environment: Mapping[str, str]) -> None:
     """One cell in its process. Its words go to the cell's log, also those of C libraries and of a crash."""
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the coordinator, which asks its cells to end
-    scratch.folder.mkdir(parents=True, exist_ok=True)
-    with scratch.log.open("a") as log:
+    files.folder.mkdir(parents=True, exist_ok=True)
+    with files.log.open("a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     threading.Thread(target=_end_with_the_coordinator, daemon=True).start()

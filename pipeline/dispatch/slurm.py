@@ -1,6 +1,6 @@
 """Cells as jobs of a Slurm cluster, submitted by submitit as arrays.
 
-The job of a cell is written to its scratch folder, so a coordinator that died is started again and finds its jobs.
+The job of a cell is written to its working folder, so a coordinator that died is started again and finds its jobs.
 How jobs stand is asked of squeue, which every cluster has; sacct needs an accounting data base.
 """
 
@@ -90,7 +90,7 @@ class Slurm:
         return ARRAY - len(self.jobs) if len(self.jobs) < ARRAY // 2 else 0
 
     def start(self, tasks: Sequence[Task]) -> None:
-        submitted = {task.fingerprint: job for task in tasks if (job := job_of(task.scratch))}
+        submitted = {task.fingerprint: job for task in tasks if (job := job_of(task.files))}
         states = job_states(submitted.values())
         self.jobs |= {fingerprint: job for fingerprint, job in submitted.items() if active(states.get(job))}
         new = [task for task in tasks if task.fingerprint not in self.jobs]
@@ -108,7 +108,7 @@ class Slurm:
         except (submitit.core.utils.FailedJobError, ValueError, TypeError) as error:
             raise UserError(f"Slurm refused the jobs: {error}") from None
         for task, job in zip(tasks, jobs, strict=True):
-            Job(job=job.job_id, submitted=round(time.time(), 3)).write(task.scratch.job)
+            Job(job=job.job_id, submitted=round(time.time(), 3)).write(task.files.job)
             self.jobs[task.fingerprint] = job.job_id
 
     def ended(self) -> Mapping[str, End]:
@@ -152,9 +152,9 @@ def parameters(study: Study, cluster: Cluster, parallel: int | None) -> dict[str
     return {key: value for key, value in wanted.items() if value is not None}
 
 
-def job_of(scratch: CellPaths) -> str | None:
+def job_of(files: CellPaths) -> str | None:
     """The job that a cell was last submitted as."""
-    submitted = Job.read_if_there(scratch.job)
+    submitted = Job.read_if_there(files.job)
     return submitted.job if submitted else None
 
 

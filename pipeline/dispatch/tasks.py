@@ -32,7 +32,7 @@ class Task:
         return self.paths.plan(self.cell.variant)
 
     @property
-    def scratch(self) -> CellPaths:
+    def files(self) -> CellPaths:
         return self.paths.cell(self.fingerprint)
 
 

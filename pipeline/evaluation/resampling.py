@@ -122,7 +122,7 @@ def sweep(ranking: Ranking, weights: Floats, n_positive: Floats) -> Floats:
         for n in range(len(ranking.image) - 1, -1, -1):
             weight = weights[ranking.image[n]]
             for t in ranking.peak.get(n, ()):
-                some = slice(t.stop - t.start)  # scratch: always the first rows, which are in the cache
+                some = slice(t.stop - t.start)  # always the first rows, which are in the cache
                 right, top = true[t], envelope[t]
                 total = np.add(counted, more[t], out=x[some])
                 rise = np.subtract(np.divide(right, total, out=total), top, out=total)
@@ -139,13 +139,13 @@ def sweep(ranking: Ranking, weights: Floats, n_positive: Floats) -> Floats:
     return area / 101
 
 
-def _recalls_reached(recall: Floats, out: Floats, scratch: Floats, mask: Bools) -> Floats:
+def _recalls_reached(recall: Floats, out: Floats, work: Floats, mask: Bools) -> Floats:
     """How many of the 101 recalls are at most `recall`: the nearest one is compared as pycocotools compares it.
 
     `np.linspace(0, 1, 101)[i]` is `i * 0.01` to the bit.
     """
     nearest = np.rint(np.multiply(recall, 100, out=out), out=out)
-    return np.add(nearest, np.less_equal(np.multiply(nearest, 0.01, out=scratch), recall, out=mask), out=out)
+    return np.add(nearest, np.less_equal(np.multiply(nearest, 0.01, out=work), recall, out=mask), out=out)
 
 
 def _peaks(true_positive: Bools, counted: Bools) -> Bools:

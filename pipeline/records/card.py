@@ -1,4 +1,4 @@
-"""data/coco/card.json: what the study trains on and is scored on, counted, and what was done to get there."""
+"""The file data/coco/card.json: what the study trains on and is scored on, counted, and what was done to get there."""
 
 from __future__ import annotations
 

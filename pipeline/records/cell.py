@@ -1,4 +1,4 @@
-"""The small files of a scratch folder: which cell it is, how far it has come, whose it is, why it failed."""
+"""The small files of a cell's working folder: which cell it is, how far it has come, whose it is, why it failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""data/coco/manifest.json: which files the prepared data set is, and a digest of their content."""
+"""The file data/coco/manifest.json: which files the prepared data set is, and a digest of their content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""data/plans/<variant>.json: all that determines a cell but its seed and the data."""
+"""The file data/plans/<variant>.json: all that determines a cell but its seed and the data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.records.base import Part, Record
 
 
 class Weights(Part):
-    """Where pretrained weights come from, the digest of that file, and of its tensors as they are kept in scratch."""
+    """Where pretrained weights come from, the digest of that file, and of its tensors as they are kept."""
 
     source: str
     sha256: str

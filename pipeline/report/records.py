@@ -81,7 +81,7 @@ def reproduce(evidence: Evidence) -> Table:
 
 
 def runs(evidence: Evidence) -> Table:
-    """Every finished run, with the fingerprint under which MLflow and the scratch folder have it."""
+    """Every finished run, with the fingerprint under which MLflow and the cell's working folder have it."""
     rows = [
         [
             Entry(name),

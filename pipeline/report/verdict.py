@@ -130,7 +130,8 @@ def threats(evidence: Evidence) -> list[Markdown]:
         lines.append("The loaded weights were made without the attention modules, which start untrained.")
     elif epochs:
         lines.append(
-            f"Trained from scratch for {plural(max(epochs), 'epoch')}: longer or pretrained runs may rank otherwise."
+            f"Trained without pretrained weights for {plural(max(epochs), 'epoch')}: "
+            "longer or pretrained runs may rank otherwise."
         )
     if leaks:
         lines.append(f"{plural(leaks, 'image')} with equal content in two splits: scores may flatter all variants.")

@@ -1,4 +1,4 @@
-"""Show cells in MLflow while they train, from what they leave in scratch. A process of its own: it only
+"""Show cells in MLflow while they train, from what they leave in their working folders. A process of its own: it only
 reads, may be stopped and started at will, and `sync` completes the very runs that it began.
 """
 
@@ -45,7 +45,7 @@ class Shown:
 
 @dataclass
 class Watched:
-    """A cell's scratch folder; `shown` once it has a run in the store."""
+    """A cell's working folder; `shown` once it has a run in the store."""
 
     cell: CellPaths
     curve: LiveCurve
