@@ -66,7 +66,7 @@ def _link(module: ModuleFacts) -> Markdown:
 
 def _weights(weights: LoadedWeights | None) -> Markdown:
     if weights is None:
-        return Markdown("none, all weights were drawn")
+        return Markdown("none, random initial weights")
     return Markdown(
         f"{escape(weights.file)} (sha256 {code(weights.sha256)}), {count(weights.loaded)} keys; "
         f"{count(len(weights.missing))} of the model's keys are not in the file, "
