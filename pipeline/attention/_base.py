@@ -40,6 +40,13 @@ class Attention(nn.Module):
         if self.identity_scale is not None:
             nn.init.zeros_(self.identity_scale)
 
+    def pixel_pairs(self, height: int, width: int) -> int:
+        """How many pairs of pixels are compared for one image of this size; of the order (H W)^2 where any are.
+
+        Times 4 bytes, the memory of a matrix between all pixels where the device has no fused attention.
+        """
+        return 0
+
     def start_as_identity(self) -> None:
         """From now on y = x + scale * (f(x) - x), with a learnable scale that starts at 0: y = x at step 0."""
         self.identity_scale = nn.Parameter(torch.zeros(()))

@@ -105,3 +105,73 @@ def scsa(m: Any, x: Tensor, heads: int = 1, window: int = 7, **_: Any) -> Tensor
     weights = softmax(einsum("nmip,nmjp->nmij", q, k) / (c // heads) ** 0.5, 3)
     seen = einsum("nmij,nmjp->nmip", weights, v)
     return z * spread(sigmoid((seen.sum(3) / seen.shape[3]).reshape(n, c)))
+
+
+def non_local(m: Any, x: Tensor, mode: str = "embedded_gaussian", **_: Any) -> Tensor:
+    theta, phi, g = (affine(x, layer).flatten(2) for layer in (m.query, m.key, m.value))
+    f = einsum("nci,ncj->nij", theta, phi)
+    a = softmax(f / theta.shape[1] ** 0.5, 2) if mode == "embedded_gaussian" else f / f.shape[2]
+    return x + affine(einsum("nij,ncj->nci", a, g), m.out).reshape(x.shape)
+
+
+def generalized(
+    m: Any, x: Tensor, heads: int = 8, attention_type: str = "1111", kv_stride: int = 2, **_: Any
+) -> Tensor:
+    """Pair by pair: every query pixel against every key pixel, by head."""
+    n, c, h, w = x.shape
+    bits, d = [bit == "1" for bit in attention_type], c // heads
+    places = [(i, j) for i in range(h) for j in range(w)]
+    kept = [(i, j) for i, j in places if i % kv_stride == 0 and j % kv_stride == 0]
+    seen = torch.stack([x[:, :, i, j] for i, j in kept], 2)
+
+    def encode(apart: int) -> Tensor:
+        angles = torch.tensor([apart / 1000 ** (4 * k / c) for k in range(c // 4)], dtype=x.dtype)
+        return torch.cat((torch.sin(angles), torch.cos(angles)))
+
+    q = affine(x.flatten(2), m.query) if m.query is not None else None
+    k = affine(seen, m.key) if m.key is not None else None
+    v = affine(seen, m.value)
+    out = []
+    for head in range(heads):
+        part = slice(head * d, (head + 1) * d)
+        energy = torch.zeros(n, len(places), len(kept), dtype=x.dtype)
+        if bits[0]:
+            energy = energy + einsum("nci,ncj->nij", q[:, part], k[:, part])
+        if bits[2]:
+            energy = energy + einsum("c,ncj->nj", m.key_bias[part], k[:, part]).unsqueeze(1)
+        if bits[1] or bits[3]:
+            columns = {dx: m.along_width.weight[part] @ encode(dx) for dx in range(-w, w + 1)}
+            rows = {dy: m.along_height.weight[part] @ encode(dy) for dy in range(-h, h + 1)}
+            r = (
+                torch.stack([torch.stack([columns[j - jk] + rows[i - ik] for ik, jk in kept]) for i, j in places])
+                / 2**0.5
+            )  # (queries, keys, d)
+            if bits[1]:
+                energy = energy + einsum("nci,ijc->nij", q[:, part], r)
+            if bits[3]:
+                energy = energy + einsum("c,ijc->ij", m.place_bias[part], r)
+        out.append(einsum("nij,ncj->nci", softmax(energy, 2), v[:, part]))
+    return x + m.scale * affine(torch.cat(out, 1), m.out).reshape(x.shape)
+
+
+def danet(m: Any, x: Tensor, form: str = "official", **_: Any) -> Tensor:
+    q, k, v = (affine(x, layer).flatten(2) for layer in (m.query, m.key, m.value))
+    by_pixel = einsum("nij,ncj->nci", softmax(einsum("nci,ncj->nij", q, k), 2), v).reshape(x.shape)
+    pixels = x.flatten(2)
+    e = einsum("nip,njp->nij", pixels, pixels)
+    if form == "official":
+        e = e.max(2, keepdim=True).values - e
+    weights = torch.exp(e - e.max(2, keepdim=True).values)
+    weights = weights / weights.sum(2, keepdim=True)
+    by_channel = einsum("nij,njp->nip", weights, pixels).reshape(x.shape)
+    return (x + m.pixel_scale * by_pixel) + (x + m.channel_scale * by_channel)
+
+
+def lsk(m: Any, x: Tensor, **_: Any) -> Tensor:
+    a = convolve(x, m.near)
+    b = affine(convolve(a, m.far), m.far_half)
+    a = affine(a, m.near_half)
+    both = torch.cat((a, b), 1)
+    z = torch.stack((einsum("nchw->nhw", both) / both.shape[1], both.sort(1).values[:, -1]), 1)
+    s = sigmoid(convolve(z, m.select))
+    return x * affine(s[:, :1] * a + s[:, 1:] * b, m.widen)

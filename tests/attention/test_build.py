@@ -18,7 +18,7 @@ from pipeline.common.errors import UserError
 
 ARTICLE = ["bam", "cbam", "coordinate", "eca", "gam", "polarized", "se", "sge", "shuffle"]
 
-RECENT = ["ela", "ema", "gc", "mlca", "nam", "scsa", "simam", "triplet"]
+RECENT = ["danet", "ela", "ema", "gc", "generalized", "lsk", "mlca", "nam", "non_local", "scsa", "simam", "triplet"]
 
 USER_MODULE = """
 from torch import nn
@@ -105,7 +105,7 @@ def test_few_channels_keep_a_hidden_one(name: str) -> None:
 
 
 BAD = [
-    ("sse", 64, {}, r"unknown attention 'sse'; allowed: bam, cbam, coordinate, eca"),
+    ("sse", 64, {}, r"unknown attention 'sse'; allowed: bam, cbam, coordinate, danet"),
     ("se", 64, {"ratio": 4}, r"`se`: unknown option `ratio`; allowed: form=paper, reduction=16, bias=False, init=off"),
     ("cbam", 64, {"form": "article", "k": 4}, r"allowed: form=article, reduction=16, kernel_size=49"),
     ("cbam", 64, {"form": "official"}, r"option `form` is 'official'; allowed: paper, article"),
@@ -135,6 +135,14 @@ BAD = [
     ("simam", 64, {"regularization": 0}, r"option `regularization` is 0; allowed: a number above 0"),
     ("triplet", 64, {"kernel_size": 4}, r"option `kernel_size` is 4; allowed: an odd number"),
     ("triplet", 64, {"no_spatial": "yes"}, r"option `no_spatial` is 'yes'; allowed: True, False"),
+    ("non_local", 64, {"mode": "gaussian"}, r"option `mode` is 'gaussian'; allowed: embedded_gaussian, dot_product"),
+    ("generalized", 64, {"heads": 9}, r"64 channels; option `heads` 9 needs a multiple of 9"),
+    ("generalized", 64, {"attention_type": 1111}, r"option `attention_type` is 1111; allowed: four digits .* '1111'"),
+    ("generalized", 64, {"attention_type": "0000"}, r"'0000'; allowed: at least one digit 1"),
+    ("generalized", 6, {"heads": 2}, r"6 channels; option `attention_type` '1111', .* needs a multiple of 4"),
+    ("danet", 7, {}, r"7 channels; .* allowed: at least 8"),
+    ("danet", 64, {"form": "article"}, r"option `form` is 'article'; allowed: official, paper"),
+    ("lsk", 1, {}, r"`channels` is 1; allowed: a whole number of at least 2"),
     ("ema", 48, {}, r"48 channels; option `factor` needs a multiple of 32"),
     ("ela", 24, {}, r"24 channels; option `variant` B needs a multiple of 16"),
     ("ela", 64, {"variant": "M"}, r"option `variant` is 'M'; allowed: T, B, S, L"),

@@ -44,7 +44,10 @@ def test_bfloat16_autocast(case: str) -> None:
         torch.testing.assert_close(y.float(), wanted, rtol=0.05, atol=0.05)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if not case.startswith("gam")])
+OVERFLOW = ("gam", "lsk", "non_local-dot")  # their output grows with a power of the input
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.startswith(OVERFLOW)])
 def test_half_inputs_and_weights(case: str) -> None:
     """Pure float16 with |x| up to 300, where sums of products of float16 would overflow."""
     module = arbitrary(case).half().eval()

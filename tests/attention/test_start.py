@@ -34,6 +34,10 @@ RECENT_GAINS = [
     ("simam", {"regularization": 0.1}, 0.751),
     ("triplet", {}, 0.50),
     ("nam", {}, 0.5000),
+    ("non_local", {}, 1.0000),
+    ("generalized", {}, 1.0000),
+    ("generalized", {"attention_type": "0010"}, 1.0000),
+    ("danet", {}, 2.0000),
     ("ema", {}, 0.494),
     ("ema", {"factor": 8}, 0.500),
     ("ela", {"variant": "T"}, 0.2516),
@@ -53,6 +57,27 @@ def test_gain_at_the_official_start_of_recent_modules(name: str, options: dict, 
     with torch.no_grad():
         y = build(name, 256, **options)(x)
     assert float((y * x).sum() / (x * x).sum()) == pytest.approx(gain, rel=0.05)
+
+
+@torch.no_grad()
+def test_lsk_starts_with_nothing_of_its_input() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(4, 256, 32, 32)
+    y = build("lsk", 256)(x)
+    assert abs(float((y * x).sum() / (x * x).sum())) < 0.02
+    assert 0.1 < float(y.norm() / x.norm()) < 5  # the draw of the two gates decides
+
+
+@torch.no_grad()
+def test_triplets_start_depends_on_the_draw_where_norms_use_running_statistics() -> None:
+    """.5 +- .12, as with MMDetection's `norm_eval`; .50 +- .005 where they use the batch's."""
+    torch.manual_seed(0)
+    x = torch.randn(2, 64, 16, 16)
+    modules = [build("triplet", 64) for _ in range(32)]
+    for train, deviation in ((True, 0.005), (False, 0.12)):
+        gains = torch.tensor([float((m.train(train)(x) * x).sum() / (x * x).sum()) for m in modules])
+        assert gains.mean().item() == pytest.approx(0.5, abs=0.05)
+        assert deviation / 2 < gains.std().item() < deviation * 2
 
 
 @pytest.mark.parametrize(("name", "options", "gain"), GAINS)
@@ -120,6 +145,9 @@ DEAD = {
     "gam-article": {"spatial.0.bias", "spatial.3.bias"},
     "gc": {"mask.bias"},
     "gc-mul": {"mask.bias"},
+    "non_local": {"key.bias"},
+    "danet": {"key.bias"},
+    "danet-paper": {"key.bias"},
 }
 
 
@@ -142,7 +170,7 @@ def test_identity_starts_at_the_input_and_learns(case: str) -> None:
     assert still <= DEAD.get(case, set())
 
 
-@pytest.mark.parametrize("case", ["gc"])
+@pytest.mark.parametrize("case", ["gc", "non_local", "generalized"])
 def test_no_scale_where_the_authors_start_is_the_identity(case: str) -> None:
     """With a scale of 0 on top of a last layer of 0, neither would ever have a gradient."""
     name, channels, options = CASES[case]
