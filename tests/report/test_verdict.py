@@ -106,7 +106,7 @@ def test_unfinished_runs_are_counted(evidence: Evidence) -> None:
 
 def test_threats_are_those_of_this_study(tmp_path: Path, evidence: Evidence) -> None:
     text = "\n".join(verdict.threats(evidence))
-    for expected in ("from scratch for 8 epochs", "1 image with equal content", "1 run resumed", "uncommitted changes"):
+    for expected in ("without pretrained weights for 8 epochs", "1 image with equal content", "1 run resumed", "uncommitted changes"):
         assert expected in text
     assert "The images are drawn" in text
     weights = LoadedWeights(file="r50.pth", sha256="a" * 64, loaded=265, missing=[], unexpected=["fc.weight"])
@@ -116,7 +116,7 @@ def test_threats_are_those_of_this_study(tmp_path: Path, evidence: Evidence) -> 
     study = evidence.study.model_copy(update={"demo": False, "git": clean, "variants": variants})
     card = evidence.card.model_copy(update={"leaks": EqualFiles(count=0, groups=[])})
     other = "\n".join(verdict.threats(replace(evidence, study=study, card=card)))
-    for absent in ("from scratch", "equal content", "uncommitted", "drawn"):
+    for absent in ("without pretrained", "equal content", "uncommitted", "drawn"):
         assert absent not in other
     assert "made without the attention modules" in other
 
