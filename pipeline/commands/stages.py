@@ -95,7 +95,7 @@ def evaluate(paths: Paths) -> None:
     plans = {name: Plan.read(paths.plan(name)) for name in study.variants}
     cells = cell_results(study, paths)
     runs = _predictions(study, cells, paths)
-    again = {seed: path for name in repeats(study) for seed, path in runs.pop(name).items()}
+    again = {name: runs.pop(name) for name in repeats(study)}
     result = evaluation.evaluate(
         paths.coco / manifest.reported.annotations,
         runs,

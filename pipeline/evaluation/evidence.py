@@ -12,7 +12,6 @@ from pipeline.common.errors import UserError
 from pipeline.evaluation import outcomes
 from pipeline.evaluation.boxes import (
     Detections,
-    DetectionsSource,
     GroundTruth,
     GroundTruthSource,
     Ints,
@@ -76,14 +75,14 @@ def evaluate(
     settings: Settings,
     split: str = "val",
     contracts: Mapping[str, Mapping[str, Any]] | None = None,
-    repeats: Mapping[int, DetectionsSource] | None = None,
+    repeats: Runs | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Everything from saved detections. Pure: the same inputs give the same output.
 
     `contracts`: variant -> config path -> value, of all that must be equal across variants; what differs refuses the
-    comparison. `repeats`: the baseline trained a second time, seed ->
-    detections, for the noise floor. `progress` is told (runs done, all runs).
+    comparison. `repeats`: the A/A variants, for the noise floor; they are measured and not compared. `progress` is told
+    (runs done, all runs).
     """
     gt = _read(ground_truth, runs, baseline)
     refusals = []
@@ -93,9 +92,9 @@ def evaluate(
             refusals.append(outcomes.config_differs(differences))
     found = {v: {s: read_detections(d, gt, f"{v}, seed {s}") for s, d in seeds.items()} for v, seeds in runs.items()}
     measured = measure(gt, found, settings.resamples, settings.seed, progress)
-    again = {s: ap for s, d in (repeats or {}).items() if (ap := coco_metrics(gt, d)[PRIMARY]) is not None}
+    again = {(v, s): coco_metrics(gt, d) for v, seeds in (repeats or {}).items() for s, d in seeds.items()}
     return Evaluation(
-        metrics=metric_rows(measured),
+        metrics=metric_rows({cell: run.metrics for cell, run in measured.items()} | again),
         comparison=assemble(
             gt,
             measured,
@@ -105,7 +104,7 @@ def evaluate(
             settings=settings,
             split=split,
             refusals=refusals,
-            noise_floor=noise_floor(values(measured, [baseline], PRIMARY)[baseline], again),
+            noise_floor=noise_floor(values(measured, [baseline], PRIMARY)[baseline], _primary(again)),
         ),
         curves=mean_curves(measured),
         errors=error_types({v: {s: tide(gt, d) for s, d in seeds.items()} for v, seeds in found.items()}, baseline),
@@ -114,13 +113,23 @@ def evaluate(
     )
 
 
-def metric_rows(measured: Mapping[Cell, Measured]) -> list[dict[str, Any]]:
+def metric_rows(measured: Mapping[Cell, Mapping[str, float | None]]) -> list[dict[str, Any]]:
     """Long rows {variant, seed, metric, value}; value None where there is no ground truth."""
     return [
         {"variant": variant, "seed": seed, "metric": name, "value": value}
-        for (variant, seed), run in measured.items()
-        for name, value in run.metrics.items()
+        for (variant, seed), metrics in measured.items()
+        for name, value in metrics.items()
     ]
+
+
+def _primary(measured: Mapping[Cell, Mapping[str, float | None]]) -> dict[str, dict[int, float]]:
+    """Variant -> seed -> AP, where it is defined."""
+    found: dict[str, dict[int, float]] = {}
+    for (variant, seed), metrics in measured.items():
+        ap = metrics[PRIMARY]
+        if ap is not None:
+            found.setdefault(variant, {})[seed] = ap
+    return found
 
 
 def mean_curves(measured: Mapping[Cell, Measured]) -> Curves:

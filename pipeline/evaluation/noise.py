@@ -13,7 +13,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class NoiseFloor:
-    """`differences` is seed -> AP of the second run minus the first; `sd` and `largest` are of those, in AP."""
+    """`differences` is cell (`again-0`) -> its AP minus the baseline's of that seed; `sd` and `largest` of those."""
 
     cells: int
     differences: dict[str, float]
@@ -22,12 +22,17 @@ class NoiseFloor:
     text: str
 
 
-def noise_floor(first: Mapping[int, float], second: Mapping[int, float]) -> NoiseFloor | None:
-    """Over the seeds that both have; None where there are none.
+def noise_floor(first: Mapping[int, float], again: Mapping[str, Mapping[int, float]]) -> NoiseFloor | None:
+    """AP by seed of the baseline, and of each A/A variant; over the seeds that both have, None where there are none.
 
     sd = sqrt(sum d² / 2n), the SD of one run about what its seed gives on average.
     """
-    differences = {str(seed): second[seed] - first[seed] for seed in first if seed in second}
+    differences = {
+        f"{variant}-{seed}": ap - first[seed]
+        for variant, runs in again.items()
+        for seed, ap in runs.items()
+        if seed in first
+    }
     if not differences:
         return None
     d = np.array(list(differences.values()))

@@ -61,7 +61,8 @@ class Article(Part):
 
 
 class StudyFacts(Record):
-    """`params` is params.yaml with its defaults, `shared` the settings of all runs; times in seconds and hours.
+    """`params` is params.yaml with its defaults, `repeats` are the A/A variants, `shared` the settings of all runs;
+    times in seconds and hours.
 
     `article` is there where the classes are the article's.
     """
@@ -74,6 +75,7 @@ class StudyFacts(Record):
     classes: list[str]
     split: str
     variants: dict[str, VariantFacts]
+    repeats: list[str]
     shared: dict[str, JsonValue]
     git: Git
     dvc_lock_sha256: str | None

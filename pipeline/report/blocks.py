@@ -33,11 +33,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """`name` says what the table holds, for those who hear it and do not see it."""
+    """`name` says what the table holds, for those who hear it and do not see it. A `narrow` one breaks its cells into
+    lines, so that a page shows it whole and a phone its first four columns.
+    """
 
     name: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Entry]]
+    narrow: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pipeline.common.nested import flatten
 from pipeline.report import records
 from pipeline.report.blocks import Alert, Column, Entry, Table
 from pipeline.report.text import Markdown, escape
-from pipeline.report.words import NOTHING, VERDICTS, count, interval, listing, number, signed
+from pipeline.report.words import NOTHING, REPEAT, VERDICTS, count, interval, listing, number, signed
 from pipeline.results.read import Evidence
 
 
@@ -81,6 +81,8 @@ def _verdict(evidence: Evidence, name: str) -> str:
     row = evidence.comparison.variants.get(name)
     if name == evidence.baseline:
         return "baseline"
+    if name in evidence.repeats:
+        return REPEAT
     return VERDICTS[row.verdict] if row and row.verdict else "not in the study"
 
 

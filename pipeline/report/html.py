@@ -81,19 +81,19 @@ def _alert(block: Alert, reader: MarkdownIt) -> str:
 
 
 def _table(block: Table, reader: MarkdownIt) -> str:
-    name = html_escape(block.name)
+    name, kind = html_escape(block.name), ' class="narrow"' if block.narrow else ""
     head = "".join(_head(column, reader) for column in block.columns)
     rows = []
     for row in block.rows:
         cells = []
         for index, (cell, column) in enumerate(zip(row, block.columns, strict=True)):
             sort = "" if cell.sort is None else f' data-sort="{cell.sort}"'
-            kind = 'th scope="row"' if index == 0 else "td"
+            tag = 'th scope="row"' if index == 0 else "td"
             text = reader.renderInline(escape(cell.text))
-            cells.append(f"<{kind}{_numeric(column.numeric)}{sort}>{text}</{kind[:2]}>")
+            cells.append(f"<{tag}{_numeric(column.numeric)}{sort}>{text}</{tag[:2]}>")
         rows.append(f"<tr>{''.join(cells)}</tr>\n")
     return (
-        f'<div class="scroll" role="region" aria-label="{name}" tabindex="0"><table><caption>{name}</caption>\n'
+        f'<div class="scroll" role="region" aria-label="{name}" tabindex="0"><table{kind}><caption>{name}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table></div>\n"
     )
 

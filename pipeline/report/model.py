@@ -9,7 +9,9 @@ from dataclasses import dataclass, fields
 from pipeline.records import Card
 from pipeline.report import examples, plots, records, tables, verdict
 from pipeline.report.blocks import Alert, Figure, Table
+from pipeline.report.headline import headline
 from pipeline.report.methods import Method, methods
+from pipeline.report.standing import standing, stands
 from pipeline.report.text import Markdown
 from pipeline.report.words import count, number, percent
 from pipeline.results.read import Evidence
@@ -33,11 +35,13 @@ class Report:
     settings: Table
     headline: Table
     cost_note: Markdown
+    uncounted: Markdown
     forest: Figure | None
     tradeoff: Figure | None
     secondary: Table
     classes: Sequence[Figure]
     descriptive: Table | None
+    standing: Markdown
     learning: Figure | None
     validation: Figure | None
     errors: Figure | None
@@ -83,17 +87,19 @@ def build(evidence: Evidence) -> Report:
         level=percent(1 - comparison.alpha),
         region=number(comparison.equivalence),
         resamples=count(comparison.resamples),
-        alerts=verdict.alerts(evidence),
+        alerts=[*standing(evidence), *verdict.alerts(evidence)],
         remarks=verdict.remarks(evidence),
         verdict=verdict.verdict(evidence),
         settings=records.settings(evidence),
-        headline=tables.headline(evidence),
+        headline=headline(evidence),
         cost_note=records.cost_note(evidence),
+        uncounted=records.uncounted(evidence),
         forest=plots.forest(evidence),
         tradeoff=plots.tradeoff(evidence),
         secondary=tables.secondary(evidence),
         classes=plots.classes(evidence),
         descriptive=tables.descriptive(evidence),
+        standing=stands(evidence),
         learning=plots.learning(evidence, "loss", "Training loss", "learning"),
         validation=plots.learning(evidence, "val/AP", "AP on the validation images", "validation"),
         errors=plots.errors(evidence),

@@ -9,13 +9,14 @@ import pandas as pd
 
 from pipeline.evaluation.outcomes import TOO_FEW_BOXES
 from pipeline.report.blocks import Figure
-from pipeline.report.figures.forest import Forest, Row
+from pipeline.report.figures.forest import WORDS, Forest, Row
 from pipeline.report.figures.heatmap import Heatmap
 from pipeline.report.figures.panels import Line, Panels
 from pipeline.report.figures.tradeoff import Panel, Point, Tradeoff
 from pipeline.report.text import Markdown, escape
-from pipeline.report.words import NOTHING, VERDICTS, count, listing, number, percent, plural, signed
+from pipeline.report.words import NOTHING, count, listing, number, percent, plural, signed
 from pipeline.results.read import Evidence
+from pipeline.results.repeats import repeat
 
 COLUMNS, CELLS = 12, 320  # of a heatmap: with more, the numbers in it would be too small or the file too large
 POINTS = 40  # of a learning curve: the noise of single iterations hides its shape
@@ -41,9 +42,15 @@ def forest(evidence: Evidence) -> Figure | None:
     ]
     if not rows:
         return None
+    floor = evidence.comparison.noise_floor
+    for name in evidence.repeats:
+        again = repeat(evidence, name)
+        if floor and again and again.delta is not None:
+            seeds = [delta for cell, delta in floor.differences.items() if cell.startswith(f"{name}-")]
+            rows.append(Row(name, again.delta, None, None, "repeat", seeds))
     words = []
     for verdict in dict.fromkeys(row.verdict for row in rows):
-        words.append(f"{VERDICTS[verdict]}: {listing([row.name for row in rows if row.verdict == verdict], 12)}")
+        words.append(f"{WORDS[verdict]}: {listing([row.name for row in rows if row.verdict == verdict], 12)}")
     bar = INTERVALS[comparison.claim].format(level=percent(1 - comparison.alpha))
     caption = (
         f"Large marker: mean difference. Bar: {bar}. Small dots: single seeds. "
@@ -151,7 +158,7 @@ def _by_class(evidence: Evidence, metrics: Sequence[str], variants: Sequence[str
 def learning(evidence: Evidence, metric: str, label: str, name: str) -> Figure | None:
     history = evidence.history[evidence.history["metric"] == metric]
     lines = {}
-    for variant in evidence.outcomes:
+    for variant in evidence.names:
         mine = history[history["variant"] == variant]
         if len(mine):
             lines[variant] = [_band(mine)]

@@ -20,15 +20,19 @@ def settings(evidence: Evidence) -> Table:
 
 
 def cost_note(evidence: Evidence) -> Markdown:
-    """How the costs of the headline table were measured, and what FLOPs leave out."""
+    """How the costs were measured."""
     cost = evidence.cost
     width, height = cost.image_size
-    uncounted = sorted({operator for row in cost.variants.values() for operator in row.uncounted})
-    left_out = f" Not counted in GFLOPs: {', '.join(code(operator) for operator in uncounted)}." if uncounted else ""
     return Markdown(
         f"Costs: one image of {width} x {height} pixels on {escape(cost.hardware)}, "
-        f"{plural(cost.threads, 'thread')}, {plural(cost.rounds, 'round')}, all variants in turn.{left_out}"
+        f"{plural(cost.threads, 'thread')}, {plural(cost.rounds, 'round')}, all variants in turn."
     )
+
+
+def uncounted(evidence: Evidence) -> Markdown:
+    """The operators whose work GFLOPs leave out, over all variants."""
+    operators = sorted({operator for row in evidence.cost.variants.values() for operator in row.uncounted})
+    return Markdown(", ".join(code(operator) for operator in operators))
 
 
 def counts(evidence: Evidence) -> Table:

@@ -1,4 +1,4 @@
-"""The tables of results: rows of text with the value that each sorts by."""
+"""The further tables of results, each row with the value that it sorts by; the main one is in headline.py."""
 
 from __future__ import annotations
 
@@ -7,17 +7,7 @@ import pandas as pd
 
 from pipeline.records.study import Article, ArticleRow
 from pipeline.report.blocks import Column, Entry, Table
-from pipeline.report.text import Markdown
-from pipeline.report.words import (
-    NOTHING,
-    VERDICTS,
-    count,
-    interval,
-    millions,
-    number,
-    p_value,
-    signed,
-)
+from pipeline.report.words import count, interval, number, p_value, signed
 from pipeline.results.read import Evidence
 
 DESCRIPTIVE_ROWS = 2000  # GitHub shows no Markdown above 512,000 bytes; comparison.json has every row
@@ -37,68 +27,6 @@ COCO_LINES = [
     ("AR_medium", "Average Recall     (AR) @[ IoU=0.50:0.95 | area=medium | maxDets=100 ]"),
     ("AR_large", "Average Recall     (AR) @[ IoU=0.50:0.95 | area= large | maxDets=100 ]"),
 ]
-
-
-def headline(evidence: Evidence) -> Table:
-    """Baseline first, then by difference."""
-    primary = evidence.comparison.primary
-    columns = [
-        Column("variant", numeric=False),
-        Column(f"{primary} ± SD (n)"),
-        Column(Markdown("difference [interval]")),
-        Column("adjusted p"),
-        Column("P(improve)"),
-        Column("params"),
-        Column("GFLOPs"),
-        Column(Markdown("ms an image [quartiles]")),
-        Column("verdict", numeric=False),
-    ]
-    rows = [_headline_row(evidence, name) for name in evidence.names]
-    return Table("Every variant against the baseline", columns, rows)
-
-
-def _headline_row(evidence: Evidence, name: str) -> list[Entry]:
-    return [Entry(name), *_compared(evidence, name), *_costs(evidence, name), _verdict(evidence, name)]
-
-
-def _compared(evidence: Evidence, name: str) -> list[Entry]:
-    """Score, difference, adjusted p, P(improve)."""
-    row = evidence.comparison.variants.get(name)
-    if row is None:
-        return [Entry(NOTHING)] * 4
-    spread = "" if row.sd is None else f" ± {number(row.sd)}"
-    score = Entry(NOTHING if row.mean is None else f"{number(row.mean)}{spread} ({row.n})", row.mean)
-    if name == evidence.baseline:
-        return [score, Entry("baseline", 0.0), Entry(""), Entry("")]
-    difference = signed(row.delta)
-    if row.ci_low is not None:
-        difference = Markdown(f"{difference} {interval(row.ci_low, row.ci_high)}")
-    improved = Entry(NOTHING)
-    if row.p_improve:
-        wins, pairs = row.p_improve
-        improved = Entry(f"{wins}/{pairs}", wins / pairs)
-    return [score, Entry(difference, row.delta), Entry(p_value(row.p_adjusted), row.p_adjusted), improved]
-
-
-def _costs(evidence: Evidence, name: str) -> list[Entry]:
-    """Parameters, multiply-adds, latency."""
-    cost = evidence.cost.variants.get(name)
-    if cost is None:
-        return [Entry(NOTHING)] * 3
-    latency = cost.latency_ms
-    milliseconds = Markdown(f"{number(latency.median, 1)} [{number(latency.q1, 1)}, {number(latency.q3, 1)}]")
-    return [
-        Entry(millions(cost.parameters), cost.parameters),
-        Entry(number(cost.gflops, 2), cost.gflops),
-        Entry(milliseconds, latency.median),
-    ]
-
-
-def _verdict(evidence: Evidence, name: str) -> Entry:
-    row = evidence.comparison.variants.get(name)
-    if row is None:
-        return Entry("no finished run")
-    return Entry("" if row.verdict is None else VERDICTS[row.verdict])
 
 
 def secondary(evidence: Evidence) -> Table:
@@ -178,7 +106,7 @@ def coco_lines(evidence: Evidence) -> dict[str, str]:
     """The twelve COCO lines of each variant, a column a seed, as fixed-width text."""
     frame = evidence.metrics.pivot(index=["variant", "metric"], columns="seed", values="value")
     found = {}
-    for name in [name for name in evidence.outcomes if name in frame.index]:
+    for name in [name for name in evidence.names if name in frame.index]:
         mine: pd.DataFrame = frame.loc[[name]].droplevel("variant").dropna(axis="columns", how="all")
         lines = [" " * 72 + "".join(f"{'seed ' + str(seed):>9}" for seed in mine.columns)]
         for metric, label in COCO_LINES:

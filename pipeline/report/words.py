@@ -8,6 +8,7 @@ from pipeline.report.text import Markdown
 
 NOTHING = "n/a"
 MINUS = "\u2212"
+REPEAT = "A/A"  # the baseline trained again: it has no verdict
 VERDICTS = {
     "better": "better",
     "worse": "worse",

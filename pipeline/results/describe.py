@@ -21,6 +21,7 @@ from pipeline.evaluation import article_outcome
 from pipeline.records import Manifest, Plan, Run
 from pipeline.records.results import CellResults
 from pipeline.records.study import Article, ArticleRow, Git, ModuleFacts, StudyFacts, VariantFacts
+from pipeline.results.cells import repeats
 from pipeline.study.params import Study
 from pipeline.study.sections import Insertion
 
@@ -42,6 +43,7 @@ def describe(
         classes=manifest.classes,
         split=manifest.report_split,
         variants={name: _variant(study, name, plan, baseline, runs) for name, plan in plans.items()},
+        repeats=repeats(study),
         shared={
             **study.detector.model_dump(mode="json", exclude={"overrides", "parameter_budget"}),
             **study.train.model_dump(mode="json"),

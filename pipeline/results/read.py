@@ -100,13 +100,19 @@ class Evidence:
         return {name: variants[name] for name in sorted(variants, key=key)}
 
     @property
+    def repeats(self) -> list[str]:
+        """The A/A variants: the baseline trained again. They measure noise and are no comparison."""
+        return self.study.repeats
+
+    @property
     def names(self) -> list[str]:
-        """Every variant of the study in the report's order; those without any finished run come last."""
-        return [*self.outcomes, *(name for name in self.study.variants if name not in self.comparison.variants)]
+        """Every variant of the study in the report's order, the A/A variants last."""
+        return [*self.outcomes, *self.repeats]
 
     @property
     def others(self) -> list[str]:
-        return [name for name in self.names if name != self.baseline]
+        """The variants that are compared with the baseline."""
+        return [name for name in self.outcomes if name != self.baseline]
 
     @property
     def runs(self) -> dict[tuple[str, int], Run]:

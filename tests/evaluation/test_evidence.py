@@ -43,7 +43,7 @@ def result():
         baseline="baseline",
         expected_seeds=[3, 5, 9],
         settings=Settings(resamples=100),
-        repeats={3: RUNS["baseline"][5]},
+        repeats={"again": {3: RUNS["baseline"][5]}},
         progress=lambda done, total: told.append((done, total)),
     )
     assert told == [(i, 6) for i in range(1, 7)]
@@ -52,7 +52,7 @@ def result():
 
 def test_rows_hold_every_metric_of_every_run(result):
     rows = {(r["variant"], r["seed"], r["metric"]): r["value"] for r in result.metrics}
-    assert len(rows) == 6 * (12 + 2 + 4)
+    assert len(rows) == 6 * (12 + 2 + 4) + 12  # the A/A run has COCO's twelve
     for name, value in coco_metrics(GT, RUNS["se"][5]).items():
         assert rows["se", 5, name] == value
     assert rows["se", 5, "AP/class 3"] is None
@@ -166,6 +166,6 @@ def test_examples_show_the_first_seed_above_the_score(result):
 def test_the_noise_floor_is_of_equal_seeds(result):
     ap = [coco_metrics(GT, RUNS["baseline"][seed])["AP"] for seed in (3, 5)]
     floor = result.comparison.noise_floor
-    assert floor.differences == {"3": pytest.approx(ap[1] - ap[0])}
+    assert floor.differences == {"again-3": pytest.approx(ap[1] - ap[0])}
     assert floor.sd == pytest.approx(abs(ap[1] - ap[0]) / np.sqrt(2))
     assert "the machine alone does that" in floor.text

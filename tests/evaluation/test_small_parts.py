@@ -26,16 +26,16 @@ def test_the_articles_numbers_conclude_nothing():
 
 
 def test_a_machine_without_noise_says_so():
-    floor = noise_floor({0: 0.3, 1: 0.4}, {0: 0.3, 1: 0.4})
+    floor = noise_floor({0: 0.3, 1: 0.4}, {"again": {0: 0.3, 1: 0.4}})
     assert (floor.cells, floor.sd, floor.largest) == (2, 0.0, 0.0)
     assert "adds no noise" in floor.text
-    assert noise_floor({0: 0.3}, {}) is None
+    assert noise_floor({0: 0.3}, {"again": {}}) is None
 
 
 def test_noise_floor_estimates_the_sd_of_a_run():
     rng = np.random.default_rng(0)
     first, second = ({s: float(x) for s, x in enumerate(rng.normal(0.4, 0.003, 4000))} for _ in range(2))
-    assert noise_floor(first, second).sd == pytest.approx(0.003, rel=0.05)
+    assert noise_floor(first, {"again": second}).sd == pytest.approx(0.003, rel=0.05)
 
 
 def test_pairing_pays_where_seeds_are_shared_and_not_where_they_are_not():

@@ -28,6 +28,13 @@ def evidence(evaluation: Path) -> Evidence:
 
 
 @pytest.fixture(scope="session")
+def repeated(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    """Two variants and the baseline trained again."""
+    folder = tmp_path_factory.mktemp("repeated") / "evaluation"
+    return read(studies.write(folder, 2, classes=2, pictures=0, repeated=True))
+
+
+@pytest.fixture(scope="session")
 def reports(evaluation: Path) -> Path:
     render(evaluation, evaluation.parent / "reports")
     return evaluation.parent / "reports"

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from pipeline.evaluation.noise import noise_floor
 from pipeline.records import Card, Cost
 from pipeline.records.card import EqualFiles, FileInSplit, Repair
 from pipeline.records.results import (
@@ -53,9 +54,13 @@ def write(
     class_names: list[str] | None = None,
     demo: bool = True,
     broken: bool = False,
+    repeated: bool = False,
+    undertrained: bool = False,
     pictures: int = 6,
 ) -> Path:
-    """Write an evaluation folder of `variants` besides the baseline. `broken`: a failed, a missing, a resumed cell."""
+    """Write an evaluation folder of `variants` besides the baseline. `broken`: a failed, a missing, a resumed cell;
+    `repeated`: an A/A variant `again`; `undertrained`: losses and AP that still move when the training ends.
+    """
     draw = np.random.default_rng(0)
     folder.mkdir(parents=True)
     files = EvaluationPaths(folder)
@@ -69,18 +74,30 @@ def write(
     effects = dict(zip(everyone, [0.0, *draw.normal(0.0, 0.015, len(names))], strict=True))
     ap = {cell: float(0.34 + effects[cell[0]] + draw.normal(0, 0.004)) for cell in done}
     metrics = metrics_of(draw, done, ap, class_names)
+    comparison = comparison_of(everyone, done, ap, metrics, seeds, images, counts, config_differs)
+    repeats = ["again"] if repeated else []
+    if repeated:
+        cells += [("again", seed) for seed in range(seeds)]
+        again = {("again", seed): ap["baseline", seed] + 0.001 * (seed + 1) for seed in range(seeds)}
+        metrics = pd.concat([metrics, metrics_of(draw, list(again), again, [])])
+        floor = noise_floor({seed: ap["baseline", seed] for seed in range(seeds)}, {"again": by_seed(again)})
+        comparison = comparison.model_copy(update={"noise_floor": floor})
     metrics.to_csv(files.metrics, index=False)
-    comparison_of(everyone, done, ap, metrics, seeds, images, counts, config_differs).write(files.comparison)
+    comparison.write(files.comparison)
     _cells(draw, cells, lost, broken).write(files.cells)
-    _history(draw, done).to_csv(files.history, index=False)
-    _cost(draw, everyone).write(files.cost)
+    _history(draw, done, undertrained).to_csv(files.history, index=False)
+    _cost(draw, [*everyone, *repeats]).write(files.cost)
     _curves(draw, everyone).write(files.curves)
     _errors(draw, everyone, done).write(files.errors)
     _boxes(images, counts).write(files.boxes)
     _card(counts, images).write(files.card)
-    _study(everyone, class_names, seeds, demo).write(files.study)
+    _study([*everyone, *repeats], repeats, class_names, seeds, demo).write(files.study)
     _examples(draw, folder, everyone, class_names, pictures).write(files.examples)
     return folder
+
+
+def by_seed(ap: dict[Run, float]) -> dict[int, float]:
+    return {seed: value for (_, seed), value in ap.items()}
 
 
 def _cells(draw: Any, cells: Sequence[Run], lost: dict[Run, str], resumed: bool) -> CellResults:
@@ -100,15 +117,16 @@ def _cells(draw: Any, cells: Sequence[Run], lost: dict[Run, str], resumed: bool)
     return CellResults(cells=rows)
 
 
-def _history(draw: Any, done: Sequence[Run]) -> pd.DataFrame:
+def _history(draw: Any, done: Sequence[Run], undertrained: bool) -> pd.DataFrame:
     rows = []
     for variant, seed in done:
-        drop = draw.uniform(0.02, 0.03)
+        drop = draw.uniform(0.02, 0.03) * (1 if undertrained else 3)
         for step in range(5, 125, 5):
-            loss = 0.5 + 1.5 * np.exp(-drop * step) + draw.normal(0, 0.03)
+            loss = 0.5 + 1.5 * np.exp(-drop * step) + draw.normal(0, 0.01)
             rows.append((variant, seed, step // 15, step, 1.7e9 + step, "loss", loss))
             if step % 30 == 0:
-                rows.append((variant, seed, step // 15, step, 1.7e9 + step, "val/AP", 0.34 * step / 120))
+                learned = 0.34 * (step / 120 if undertrained else 1 - np.exp(-step / 20))
+                rows.append((variant, seed, step // 15, step, 1.7e9 + step, "val/AP", learned))
     return pd.DataFrame(rows, columns=["variant", "seed", "epoch", "step", "time", "metric", "value"])
 
 
@@ -189,18 +207,20 @@ CBAM = ModuleFacts(
 )
 
 
-def _study(everyone: Sequence[str], classes: list[str], seeds: int, demo: bool) -> StudyFacts:
-    described = {
-        name: VariantFacts(
-            title="Faster R-CNN as it is" if name == "baseline" else f"{name} before the residual add",
-            attention=[] if name == "baseline" else [CBAM],
-            overrides={},
-            repeat=0,
-            config_differences={} if name == "baseline" else {"model.backbone.plugins": (None, [{"type": name}])},
-            weights=None,
-        )
-        for name in everyone
-    }
+def _described(name: str, repeats: Sequence[str]) -> VariantFacts:
+    plain = name == "baseline" or name in repeats
+    return VariantFacts(
+        title="Faster R-CNN as it is" if plain else f"{name} before the residual add",
+        attention=[] if plain else [CBAM],
+        overrides={},
+        repeat=int(name in repeats),
+        config_differences={} if plain else {"model.backbone.plugins": (None, [{"type": name}])},
+        weights=None,
+    )
+
+
+def _study(everyone: Sequence[str], repeats: list[str], classes: list[str], seeds: int, demo: bool) -> StudyFacts:
+    described = {name: _described(name, repeats) for name in everyone}
     lines = [("AP", "0.50:0.95", "all", "100"), ("AP", "0.50", "all", "1000"), ("AR", "0.50:0.95", "small", "1000")]
     article = [
         ArticleRow(variant=name, metric=metric, iou=iou, area=area, max_dets=dets, value=0.34 + 0.001 * i)
@@ -214,6 +234,7 @@ def _study(everyone: Sequence[str], classes: list[str], seeds: int, demo: bool) 
         classes=classes,
         split="val",
         variants=described,
+        repeats=repeats,
         shared={
             "detector": "faster_rcnn/faster-rcnn_r50_fpn_1x_coco (thin)",
             "epochs": 8,

@@ -58,6 +58,26 @@ def test_it_loads_and_fits(browser: Any, reports: Path, width: int) -> None:
     assert not trouble
 
 
+# What of the main table is seen: the right edge of each column, and the width that its frame shows of how much.
+SEEN = """() => {
+    const table = document.querySelector("table.narrow");
+    const heads = [...table.tHead.rows[0].cells].map(cell => cell.getBoundingClientRect().right);
+    const frame = table.closest(".scroll");
+    return [heads, frame.clientWidth, frame.scrollWidth];
+}"""
+
+
+def test_the_main_table_is_seen_whole_on_a_desk_and_its_verdict_on_a_phone(browser: Any, reports: Path) -> None:
+    for width in (1280, 390):
+        page, trouble = opened(browser, reports / "ablation.html", width)
+        edges, shown, whole = page.evaluate(SEEN)
+        if width == 1280:
+            assert whole <= shown
+        assert edges[3] <= width  # variant, AP, difference, verdict
+        page.close()
+        assert not trouble
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation(browser: Any, small: Path, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe

@@ -45,6 +45,16 @@ def test_the_forest_is_the_comparison(evidence: Evidence) -> None:
     assert "simultaneous 95 % interval over seeds and images" in figure.caption
 
 
+def test_an_a_a_variant_is_drawn_apart_without_an_interval(repeated: Evidence) -> None:
+    figure = plots.forest(repeated)
+    *compared, last = shown(figure, Forest).rows
+    assert (last.name, last.verdict, last.low, last.high) == ("again", "repeat", None, None)
+    assert last.seed_deltas == pytest.approx([0.001, 0.002, 0.003])
+    assert all(row.verdict != "repeat" for row in compared)
+    assert figure is not None
+    assert "A/A: again" in figure.alt
+
+
 @pytest.mark.parametrize(("seeds", "words"), [(1, "seeds not measured"), (2, "no verdict rests on it")])
 def test_the_forest_says_what_its_bars_leave_out(tmp_path: Path, seeds: int, words: str) -> None:
     evidence = read(studies.write(tmp_path / "evaluation", 2, seeds, pictures=0))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import replace
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 import pytest
 
+from pipeline.evaluation import VariantComparison
 from pipeline.report import tables
 from pipeline.report.blocks import Table
+from pipeline.report.headline import headline
 from pipeline.report.words import VERDICTS
 from pipeline.results.read import Evidence
 
@@ -23,7 +25,7 @@ def column(table: Table | None, title: str) -> list[str]:
 
 
 def test_the_headline_is_baseline_first_then_by_difference(evidence: Evidence) -> None:
-    names = column(tables.headline(evidence), "variant")
+    names = column(headline(evidence), "variant")
     assert names[0] == "baseline"
     assert sorted(names) == sorted(evidence.study.variants)
     deltas = [evidence.comparison.variants[name].delta for name in names[1:]]
@@ -33,32 +35,50 @@ def test_the_headline_is_baseline_first_then_by_difference(evidence: Evidence) -
 
 
 def test_the_headline_prints_comparison_and_cost(evidence: Evidence) -> None:
-    table = tables.headline(evidence)
+    table = headline(evidence)
     for index, name in enumerate(column(table, "variant")[1:], start=1):
         row, cost = evidence.comparison.variants[name], evidence.cost.variants[name]
         cells = [str(cell.text).replace("−", "-") for cell in table.rows[index]]
         assert cells[1] == f"{row.mean:.3f} ± {row.sd:.3f} ({row.n})"
         if row.delta is None:
-            assert cells[2:5] == ["n/a", "n/a", "n/a"]
-            assert cells[8] == "not claimed"
+            assert cells[2:6] == ["n/a", "not claimed", "n/a", "n/a"]
         else:
             low, high = f"{row.ci_low:+.3f}", f"{row.ci_high:+.3f}"
             assert cells[2] == re.sub(r"[+-]0\.000", "0.000", f"{row.delta:+.3f} [{low}, {high}]")
-            assert cells[3] in (f"{row.p_adjusted:.3f}", "<0.001")
-            assert cells[4] == "{}/{}".format(*row.p_improve or ())
-            assert cells[8] == VERDICTS[row.verdict or "not_claimed"]
+            assert cells[4] in (f"{row.p_adjusted:.3f}", "<0.001")
+            assert cells[5] == "{:g}/{}".format(*row.p_improve or ())
+            assert cells[3] == VERDICTS[row.verdict or "not_claimed"]
         latency = cost.latency_ms
-        assert cells[5] == f"{cost.parameters / 1e6:.2f} M"
-        assert cells[6] == f"{cost.gflops:.2f}"
-        assert cells[7] == f"{latency.median:.1f} [{latency.q1:.1f}, {latency.q3:.1f}]"
+        assert cells[6] == f"{cost.parameters / 1e6:.2f} M"
+        assert cells[7] == f"{cost.gflops:.2f}"
+        assert cells[8] == f"{latency.median:.1f} [{latency.q1:.1f}, {latency.q3:.1f}]"
 
 
 def test_a_variant_without_any_run_is_listed(evidence: Evidence) -> None:
-    variants = {name: row for name, row in evidence.comparison.variants.items() if name != "gam"}
-    comparison = evidence.comparison.model_copy(update={"variants": variants})
-    table = tables.headline(replace(evidence, comparison=comparison))
-    assert [str(cell.text) for cell in table.rows[-1]][:2] == ["gam", "n/a"]
-    assert table.rows[-1][8].text == "no finished run"
+    lost = VariantComparison(runs={}, mean=None, sd=None, n=0, verdict="not_claimed")
+    comparison = evidence.comparison.model_copy(update={"variants": {**evidence.comparison.variants, "gam": lost}})
+    table = headline(replace(evidence, comparison=comparison))
+    row = next(row for row in table.rows if row[0].text == "gam")
+    assert [str(cell.text) for cell in row][:4] == ["gam", "n/a", "n/a", "no finished run"]
+
+
+def test_an_a_a_variant_has_its_own_line_and_is_no_comparison(repeated: Evidence) -> None:
+    *_, last = headline(repeated).rows
+    mean = fmean(repeated.outcomes["baseline"].runs[str(seed)] + 0.001 * (seed + 1) for seed in range(3))
+    assert [str(cell.text) for cell in last][:6] == [
+        "again",
+        f"{mean:.3f} ± {spread(repeated)} (3)",
+        "+0.002",
+        "A/A",
+        "",
+        "",
+    ]
+    assert "again" not in repeated.others
+
+
+def spread(evidence: Evidence) -> str:
+    frame = evidence.metrics.query("variant == 'again' and metric == 'AP'")
+    return f"{stdev(frame['value']):.3f}"
 
 
 def test_sizes_have_their_boxes_and_differences(evidence: Evidence) -> None:

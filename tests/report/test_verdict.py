@@ -100,13 +100,25 @@ def test_a_baseline_alone_is_refused_in_words(tmp_path: Path) -> None:
     assert alert.lines == ["There is no variant to compare with the baseline."]
 
 
+def test_an_a_a_variant_is_counted_in_no_family(repeated: Evidence) -> None:
+    text = "\n".join(str(line) for line in [*verdict.verdict(repeated), *verdict.threats(repeated)])
+    assert "m = 2 variants against baseline" in text
+    assert "The 2 comparisons are covered together" in text
+    assert "differed by up to 0.0030 AP" in text
+
+
 def test_unfinished_runs_are_counted(evidence: Evidence) -> None:
     assert any("2 of 33 runs failed or are missing" in line for line in verdict.verdict(evidence))
 
 
 def test_threats_are_those_of_this_study(tmp_path: Path, evidence: Evidence) -> None:
     text = "\n".join(verdict.threats(evidence))
-    for expected in ("without pretrained weights for 8 epochs", "1 image with equal content", "1 run resumed", "uncommitted changes"):
+    for expected in (
+        "without pretrained weights for 8 epochs",
+        "1 image with equal content",
+        "1 run resumed",
+        "uncommitted changes",
+    ):
         assert expected in text
     assert "The images are drawn" in text
     weights = LoadedWeights(file="r50.pth", sha256="a" * 64, loaded=265, missing=[], unexpected=["fc.weight"])
@@ -122,7 +134,7 @@ def test_threats_are_those_of_this_study(tmp_path: Path, evidence: Evidence) -> 
 
 
 def test_the_noise_floor_is_told_in_its_own_words(evidence: Evidence) -> None:
-    floor = noise_floor({0: 0.34, 1: 0.35}, {0: 0.34, 1: 0.35})
+    floor = noise_floor({0: 0.34, 1: 0.35}, {"again": {0: 0.34, 1: 0.35}})
     assert floor
     noisy = evidence.comparison.model_copy(update={"noise_floor": floor})
     assert floor.text in verdict.threats(replace(evidence, comparison=noisy))

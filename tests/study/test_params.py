@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from ruamel.yaml import YAML
 
 from pipeline.commands import presets
 from pipeline.common.errors import UserError
-from pipeline.study import Cell, load
+from pipeline.study import Cell, load, sections
 from pipeline.study.sections import Insertion
 from tests.conftest import ROOT, TINY
 
@@ -107,3 +107,7 @@ def test_a_file_that_is_no_study(tmp_path: Path, text: str, words: list[str]) ->
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="preset demo"):
         load(tmp_path / "params.yaml")
+
+
+def test_every_place_has_its_words() -> None:
+    assert list(sections.PLACES) == list(get_args(sections.Place))

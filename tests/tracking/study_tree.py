@@ -206,6 +206,7 @@ class Tree:
             classes=list(CLASSES),
             split="val",
             variants={name: _described(name) for name in self.variants},
+            repeats=[],
             shared={"epochs": 1},
             git=Git(revision="0" * 40, dirty=False),
             dvc_lock_sha256=None,

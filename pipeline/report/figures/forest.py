@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.report.blocks import Drawing
 from pipeline.report.figures import canvas
-from pipeline.report.words import VERDICTS, interval, signed
+from pipeline.report.words import REPEAT, VERDICTS, interval, signed
 
 # A shape and a word besides every colour.
 LOOKS = {
@@ -16,12 +16,16 @@ LOOKS = {
     "equivalent": (canvas.GREEN, "s"),
     "not_shown": (canvas.MUTED, "o"),
     "not_claimed": (canvas.MUTED, "D"),
+    "repeat": (canvas.INK, "P"),
 }
+WORDS = {**VERDICTS, "repeat": REPEAT}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A variant: mean difference, its interval (None where nothing is claimed), one value a seed."""
+    """A variant: mean difference, its interval (None where nothing is claimed), one value a seed. `verdict` is one of
+    LOOKS; an A/A variant's is `repeat`.
+    """
 
     name: str
     delta: float
@@ -56,9 +60,9 @@ class Forest:
                 axes.plot([row.low, row.high], [y, y], color=colour, linewidth=1.8, solid_capstyle="butt")
             gid = f"tip{y}"
             axes.plot(row.delta, y, marker, color=colour, markersize=6, markeredgecolor=canvas.PAPER, gid=gid)
-            tips[gid] = f"{row.name}: {signed(row.delta)} {interval(row.low, row.high)}, {VERDICTS[row.verdict]}"
+            tips[gid] = f"{row.name}: {signed(row.delta)} {interval(row.low, row.high)}, {WORDS[row.verdict]}"
             axes.annotate(
-                f"{signed(row.delta)}\u2002{VERDICTS[row.verdict]}",
+                f"{signed(row.delta)}\u2002{WORDS[row.verdict]}",
                 (1.01, y),
                 xycoords=axes.get_yaxis_transform(),
                 va="center",
