@@ -99,6 +99,20 @@ def test_code_of_an_attention_retrains_its_cells_and_a_comment_none(study: Proje
     assert stale(study) == set()
 
 
+def test_code_that_decides_is_seen_and_comments_in_it_train_nothing(study: Project) -> None:
+    for file in ("dataset/prepare.py", "study/sections.py", "records/manifest.py", "common/files.py"):
+        edit(study, f"pipeline/{file}", "from __future__", "# a comment\nfrom __future__")
+    assert "prepare" in json.loads(study.dvc("status", "--json").stdout)
+    study.dvc("repro", "--single-item", "prepare")
+    assert stale(study) == set()
+    edit(study, "pipeline/study/sections.py", "clip_grad_norm: Annotated[float, Field(gt=0)] | None = None",
+         "clip_grad_norm: Annotated[float, Field(gt=0)] | None = 35.0")  # fmt: skip
+    assert stale(study) == {"baseline-0", "baseline-1", "se-0", "se-1"}
+    study.run("git", "checkout", "-q", "--", "pipeline")
+    study.dvc("repro", "--single-item", "prepare")
+    assert stale(study) == set()
+
+
 def test_a_seed_added_brings_its_own_cells_and_a_revert_trains_none(study: Project) -> None:
     study.params(seeds=[0, 1, 2])
     assert stale(study) == {"baseline-2", "se-2"}
@@ -194,7 +208,7 @@ def test_a_failed_cell_is_named_and_the_rest_is_reported(study: Project) -> None
     assert result.returncode != 0
     assert "se seed 0 failed" in result.stdout + result.stderr
     study.dvc("repro", "--single-item", "evaluate", "report", "track")
-    cells = json.loads((study.root / "data/evaluation/cells.json").read_text())
+    cells = json.loads((study.root / "data/evaluation/cells.json").read_text())["cells"]
     assert {(cell["variant"], cell["state"]) for cell in cells} == {("baseline", "done"), ("se", "failed")}
     assert "failed" in study.pipeline("status").stdout
     study.params(**TINY)
