@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MMCV_WHEELS TORCH PYTHON
 export DVC_NO_ANALYTICS = 1
 
-.PHONY: setup repro test test-slow evidence ui
+.PHONY: setup repro test test-slow docs evidence ui
 
 setup:
 	@tools/setup.sh
@@ -25,6 +25,9 @@ test: setup
 
 test-slow: setup
 	@OMP_NUM_THREADS=1 pytest -m slow
+
+docs: setup
+	@python -m tools.params_page
 
 evidence: setup
 	@OMP_NUM_THREADS=1 python -m benchmarks.evidence

@@ -14,26 +14,33 @@ EngineName = Literal["local", "slurm"]
 
 
 class Cluster(BaseModel):
-    """What a Slurm job of one cell asks for. What is left out is the cluster's own default.
+    """What a Slurm job of one cell asks for. What is null or left out is the cluster's own default."""
 
-    `time` is in minutes: a cell that needs longer is stopped `grace` seconds before (Slurm may do so a minute
-    earlier), requeued, and goes on from its last checkpoint. `cpus`, `gpus` and `memory_gb` are a node's; by default
-    the threads and GPUs that the plan's processes need. `setup` are shell lines run before Python; `extra` are
-    further options of sbatch by their long name, e.g. {reservation: course, exclude: node7}.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     partition: str | None = None
+    """the partition that jobs go to"""
     account: str | None = None
+    """the account that is charged"""
     qos: str | None = None
+    """the quality of service"""
     constraint: str | None = None
+    """features that a node must have"""
     time: Count = 24 * 60
+    """minutes a job may run; a cell that needs longer is requeued and goes on from its last checkpoint"""
     grace: Count = 120
+    """seconds before the end of `time` at which a cell is stopped and requeued (Slurm may do so a minute earlier)"""
     nodes: Count = 1
+    """nodes of one cell; `train.processes` must be a multiple"""
     cpus: Count | None = None
+    """CPUs a node; null: what the cell's processes need there, threads and workers"""
     gpus: Annotated[int, Field(ge=0)] | None = None
+    """GPUs a node; null: one a process with device: cuda"""
     memory_gb: Annotated[float, Field(gt=0)] | None = None
+    """memory a node in GiB"""
     parallel: Count | None = None
+    """jobs at once; null: all that the cluster allows. `dispatch --jobs` goes before it"""
     setup: list[str] = []
+    """shell lines run before Python, e.g. `module load cuda`"""
     extra: dict[str, Any] = {}
+    """further options of sbatch by their long name, e.g. `{reservation: course, exclude: node7}`"""

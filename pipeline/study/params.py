@@ -37,14 +37,23 @@ class Study(Section):
     """One params.yaml."""
 
     study: str = "study"
+    """the name, as the report and MLflow have it"""
     dataset: Annotated[Roadmarks | Coco, Field(discriminator="source")]
+    """the data set"""
     detector: Detector = Detector()
+    """the detector"""
     train: Train = Train()
+    """the schedule"""
     variants: dict[str, Variant]
+    """name -> what the variant changes; a name has letters, digits and _, a letter first"""
     seeds: list[Annotated[int, Field(ge=0, lt=2**31)]]
+    """the random seeds that every variant is trained with, each once"""
     evaluation: Evaluation = Evaluation()
+    """the comparison"""
     tracking: Tracking = Tracking()
+    """MLflow"""
     cluster: Cluster | None = None
+    """what a job of `dispatch --engine slurm` asks for; it may be a file of its own instead, `cluster.yaml`"""
 
     @field_validator("variants", mode="before")
     @classmethod

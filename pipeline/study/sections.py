@@ -21,28 +21,40 @@ PLACES: dict[str, str] = {  # each in words
 
 
 class Section(BaseModel):
-    """A part of params.yaml: unknown keys are mistakes, values never change after loading."""
+    """A part of params.yaml: unknown keys are mistakes, values never change after loading.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    The string below a key says what it is: docs/params.md is made of them (`make docs`).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Roadmarks(Section):
-    """The synthetic data set; `size` is width and height in pixels."""
+    """The demo's synthetic road scenes, drawn by this project."""
 
     source: Literal["roadmarks"]
+    """which kind of data set this is"""
     origin: str = "pipeline/dataset/roadmarks"
+    """what DVC watches: the code that draws the pictures; leave it as it is"""
     train: Annotated[int, Field(ge=1)] = 120
+    """pictures to train on"""
     val: Annotated[int, Field(ge=1)] = 60
+    """pictures to evaluate on"""
     size: tuple[Annotated[int, Field(ge=64)], Annotated[int, Field(ge=64)]] = (256, 160)
+    """width and height of a picture in pixels"""
     seed: Annotated[int, Field(ge=0)] = 0
+    """of all draws: another seed is another data set"""
 
 
 class Split(Section):
-    """How one annotation file is divided: fractions of its images, and the seed of the draw."""
+    """How one annotation file is divided."""
 
     val: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """share of the images that go to val"""
     test: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """share of the images that go to test; with 0 there is none and the report speaks of val"""
     seed: Annotated[int, Field(ge=0)] = 0
+    """of the draw: another seed divides otherwise"""
 
     @model_validator(mode="after")
     def _leave_something_to_train(self) -> Split:
@@ -52,23 +64,28 @@ class Split(Section):
 
 
 class Coco(Section):
-    """Your own COCO files.
-
-    `origin` is what DVC watches: the folder of the annotation files, or the one file that `split`
-    divides. `train`, `val` and `test` are file names in that folder. `images` is the image folder,
-    or one folder a split; images are read where they are.
-    """
+    """Your own COCO files."""
 
     source: Literal["coco"]
+    """which kind of data set this is"""
     name: str = "coco"
+    """what the card, the report and MLflow call the data set"""
     origin: str
+    """what DVC watches: the folder of the annotation files, or the one file that `split` divides"""
     images: str | dict[Literal["train", "val", "test"], str]
+    """the folder of the images, or one a split; they are read where they are, never copied"""
     train: str | None = None
+    """annotation file to train on, a name in `origin`"""
     val: str | None = None
+    """annotation file to evaluate on, a name in `origin`"""
     test: str | None = None
+    """annotation file that the report speaks of instead of val, a name in `origin`"""
     split: Split | None = None
+    """how the one file `origin` is divided, the class mix kept; instead of `train` and `val`"""
     classes: list[str] | None = None
+    """the classes to keep, in the order in which they are numbered and reported; by default all that there are"""
     licence: str = "not stated"
+    """of the data, printed in the card and the report"""
 
     @model_validator(mode="after")
     def _given_or_drawn_splits(self) -> Coco:
@@ -81,24 +98,27 @@ class Coco(Section):
 
 
 class Detector(Section):
-    """Which detector, how wide, and from which weights.
-
-    `weights` are a backbone's: a path or an https:// URL of safetensors or of a checkpoint of tensors alone;
-    `weights_sha256` pins the file, and is required for http://.
-    `frozen_stages` and `norm_eval` as in MMDetection's ResNet (0 freezes the stem alone).
-    `parameter_budget` bounds the learnable parameters that the attention of a variant may add.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    """Which detector, how wide, and from which weights."""
 
     config: str = "faster_rcnn/faster-rcnn_r50_fpn_1x_coco"
+    """the base config: a path below MMDetection's configs folder"""
     width: Literal["thin", "full"] = "thin"
+    """thin: a backbone of 16 base channels and a 64-channel neck, for a CPU and small images; full: as the config has
+    it"""
     weights: str | None = None
+    """of the backbone, to start from: a path or an https:// address of safetensors or of a checkpoint of tensors alone;
+    without, all weights are drawn"""
     weights_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """what the file of `weights` must hash to; required for http://"""
     frozen_stages: Annotated[int, Field(ge=-1, le=4)] = -1
+    """backbone stages that do not train, as in MMDetection's ResNet: -1 none, 0 the stem, n the stem and the first n
+    stages"""
     norm_eval: bool = False
+    """true: the backbone's BatchNorm keeps its statistics while training (those of an attention module train on)"""
     parameter_budget: Annotated[int, Field(ge=0)] = 50_000_000
+    """learnable parameters that the attention of one variant may add; a variant above it is refused"""
     overrides: dict[str, Any] = {}
+    """values to set in the resolved config of every variant, by dotted path: `model.backbone.depth: 101`"""
 
     @model_validator(mode="after")
     def _weights_are_checked(self) -> Detector:
@@ -108,30 +128,45 @@ class Detector(Section):
 
 
 class Train(Section):
-    """The schedule all variants share. `lr` holds for a batch of `lr_batch` and is scaled to the real one.
-
-    `image_size` is width and height; `threads` are the CPU threads of one cell (they change results).
-    `milestones` are the epochs after which the learning rate falls to a tenth; none means cosine decay.
-    """
+    """The schedule and the machine's share, the same for all variants."""
 
     epochs: Annotated[int, Field(ge=1)] = 8
+    """passes over the training images"""
     batch_size: Annotated[int, Field(ge=1)] = 8
+    """images a step and process"""
     image_size: tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]] = (256, 160)
+    """pixels that each image is resized to fit, its aspect ratio kept: the larger bounds its long side, the smaller its
+    short one; cost is measured at this width and height"""
     optimizer: Literal["sgd", "adamw"] = "adamw"
+    """sgd has momentum 0.9"""
     lr: Annotated[float, Field(gt=0)] = 0.001
+    """learning rate for a batch of `lr_batch` images; scaled in proportion to `batch_size` x `processes`"""
     lr_batch: Annotated[int, Field(ge=1)] = 8
+    """images a step that `lr` holds for"""
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    """of all parameters but the scale and bias of attention gates"""
     warmup_iters: Annotated[int, Field(ge=0)] = 20
+    """steps in which the learning rate rises linearly from a thousandth; 0: none"""
     milestones: list[Annotated[int, Field(ge=1)]] = []
+    """epochs after which the learning rate falls to a tenth; none: it falls along a cosine to 0"""
     clip_grad_norm: Annotated[float, Field(gt=0)] | None = None
+    """largest L2 norm of the gradient; null: not clipped"""
     flip: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """probability that an image is mirrored left to right"""
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
+    """of the arithmetic: fp16 and bf16 are mixed precision (AMP) and need device: cuda"""
     device: Literal["cpu", "cuda"] = "cpu"
+    """where cells train and predict"""
     processes: Annotated[int, Field(ge=1)] = 1
+    """of one cell, one GPU each with device: cuda; above 1 torchrun starts them"""
     threads: Annotated[int, Field(ge=1)] = 1
+    """CPU threads of one process; part of the plan, since their number changes the numbers"""
     workers: Annotated[int, Field(ge=0)] = 0
+    """processes that load images for one training process; 0: it loads them itself"""
     val_interval: Annotated[int, Field(ge=0)] = 0
+    """epochs between two looks at AP on val, for the curves alone; 0: none"""
     log_interval: Annotated[int, Field(ge=1)] = 5
+    """steps between two rows of history.csv and two lines of the log"""
 
     @model_validator(mode="after")
     def _precision_fits_device(self) -> Train:
@@ -141,13 +176,18 @@ class Train(Section):
 
 
 class Insertion(Section):
-    """One attention module and its place. `stages` count from 1; `levels` are FPN outputs from 0."""
+    """One attention module and its place."""
 
     name: str
+    """the module: a file in pipeline/attention/"""
     options: dict[str, Any] = {}
+    """the module's own, by keyword, as its file has them; `form` and `init` are every module's"""
     place: Place = "before_add"
+    """where it goes"""
     stages: list[Annotated[int, Field(ge=1, le=4)]] | None = None
+    """backbone stages that get it, from 1; null: all"""
     levels: list[Annotated[int, Field(ge=0)]] | None = None
+    """maps of the neck that get it, from 0; null: all"""
 
     @field_validator("name")
     @classmethod
@@ -169,13 +209,15 @@ class Variant(Section):
     """Attention modules (none for a baseline) and free overrides of the resolved config.
 
     In params.yaml one module is written flat (`attention: se, options: {...}, place: ...`), several as
-    a list (`attention: [{name: se, ...}, {name: eca, ...}]`); here both are a list. `repeat` above 0 trains
-    the same again (an A/A variant of the baseline): its differences are noise by construction.
+    a list (`attention: [{name: se, ...}, {name: eca, ...}]`); here both are a list.
     """
 
     attention: list[Insertion] = []
+    """the modules: a name with its keys beside it, or a list of several; none for a baseline"""
     overrides: dict[str, Any] = {}
+    """values to set in this variant's resolved config, by dotted path, after those of the detector"""
     repeat: Annotated[int, Field(ge=0)] = 0
+    """above 0: the same again, an A/A variant: its differences to the original are noise by construction"""
 
     @model_validator(mode="before")
     @classmethod
@@ -190,18 +232,26 @@ class Variant(Section):
 
 
 class Evaluation(Section):
-    """What a comparison claims and how: see docs/evidence.md."""
+    """What the comparison claims and how; docs/evidence.md has the reasons."""
 
     baseline: str = "baseline"
+    """the variant that all others are compared with"""
     primary: Literal["AP"] = "AP"
+    """the metric that verdicts are about"""
     resamples: Annotated[int, Field(ge=100)] = 2000
+    """draws of the images behind the intervals"""
     seed: Annotated[int, Field(ge=0)] = 0
+    """of those draws"""
     equivalence: Annotated[float, Field(gt=0, lt=1)] = 0.005
+    """half-width, in AP, of what is too small to matter: an interval inside it is `equivalent`"""
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    """family-wise error rate: all simultaneous intervals hold at once with probability 1 - alpha"""
     pairing: Pairing = "none"
+    """seeds: what a seed does to all variants is taken out of the noise (docs/evidence.md says when that pays)"""
 
 
 class Tracking(Section):
-    """The MLflow projection. `register` offers the best variant's checkpoint to the model registry."""
+    """What goes to MLflow beside the runs."""
 
     register_best: bool = Field(default=False, alias="register")
+    """true: offer the best variant's checkpoint to MLflow's model registry, where the evidence allows a best"""

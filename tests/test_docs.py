@@ -1,0 +1,56 @@
+"""Documentation that follows from code is held to it, and no link leads nowhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic import BaseModel
+
+from pipeline.study import Study
+from tests.conftest import ROOT
+from tools import params_page
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "pipeline" / "tracking" / "README.md"])
+
+
+def models(annotation: object) -> set[type[BaseModel]]:
+    """A model and all that its fields can hold, by the annotations: the page is made from the schema."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}.union(*(models(field.annotation) for field in annotation.model_fields.values()))
+    return set().union(*(models(inner) for inner in get_args(annotation)))
+
+
+def test_the_page_of_params_is_current() -> None:
+    assert params_page.PAGE.read_text(encoding="utf-8") == params_page.page(), "run `make docs`"
+
+
+def test_every_key_of_every_section_is_on_the_page() -> None:
+    page = params_page.page()
+    for model in models(Study):
+        for name, field in model.model_fields.items():
+            if field.annotation is not type(None):  # a key that a kind of data set does not have
+                assert f"| `{field.alias or name}` |" in page, f"{model.__name__}.{name}"
+
+
+def test_a_key_without_a_word_is_named() -> None:
+    class Forgetful(Study):
+        mosaic: bool = False
+
+    found = params_page.sections(Forgetful.model_json_schema())
+    assert params_page.undescribed(found) == ["top level: mosaic"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        path, _, anchor = target.partition("#")
+        if "://" in path:
+            continue
+        file = page.parent / path if path else page
+        assert file.exists(), f"{page.name}: {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}, target
