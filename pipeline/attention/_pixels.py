@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from pipeline.attention._ops import at_least_float32
+from pipeline.attention._ops import at_least_float32, memory_format
 
 LARGEST = 2**28  # entries of a matrix between pixels, 1 GiB
 
@@ -22,10 +22,21 @@ def as_maps(pixels: Tensor, like: Tensor) -> Tensor:
     return pixels.transpose(1, 2).unflatten(2, like.shape[2:]).to(like.dtype)
 
 
-def linear(pixels: Tensor, layer: nn.Linear) -> Tensor:
-    """The layer on (..., C)."""
-    bias = None if layer.bias is None else at_least_float32(layer.bias)
-    return F.linear(pixels, at_least_float32(layer.weight), bias)
+def linear(pixels: Tensor, *layers: nn.Linear) -> tuple[Tensor, ...]:
+    """Each layer on (N, P, C); all have a bias or none has. One product, whatever their number."""
+    weight = torch.cat([at_least_float32(layer.weight) for layer in layers])
+    biases = [at_least_float32(layer.bias) for layer in layers if layer.bias is not None]
+    product = F.linear(pixels, weight, torch.cat(biases) if biases else None)
+    return product.split([layer.out_features for layer in layers], 2)
+
+
+def widen(pixels: Tensor, layer: nn.Linear, like: Tensor) -> Tensor:
+    """The layer on (N, H W, C') as maps (N, C, H, W), with the sides, the layout and the type of `like`."""
+    if memory_format(like) == torch.channels_last:
+        return as_maps(linear(pixels, layer)[0], like)
+    weight, bias = at_least_float32(layer.weight), at_least_float32(layer.bias)
+    product = torch.baddbmm(bias[:, None], weight.expand(pixels.shape[0], -1, -1), pixels.transpose(1, 2))
+    return product.unflatten(2, like.shape[2:]).to(like.dtype)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

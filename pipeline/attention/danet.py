@@ -56,9 +56,8 @@ class DualAttention(Attention):
 
     def _between_pixels(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, H W, C)."""
-        pixels = tokens(x)
-        query, key, value = (linear(pixels, layer).unsqueeze(1) for layer in (self.query, self.key, self.value))
-        return attend(query, key, value).squeeze(1)
+        query, key, value = linear(tokens(x), self.query, self.key, self.value)
+        return attend(query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)).squeeze(1)
 
     def _between_channels(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, H W, C)."""

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from pipeline.attention._base import Attention
 from pipeline.attention._checks import split, whole
 from pipeline.attention._ops import at_least_float32, without_autocast
-from pipeline.attention._pixels import as_maps, attend, linear, tokens
+from pipeline.attention._pixels import attend, linear, tokens, widen
 from pipeline.common.errors import UserError
 
 WAVE_LENGTH = 1000
@@ -84,18 +84,19 @@ class GeneralizedAttention(Attention):
     def forward(self, x: Tensor) -> Tensor:
         with without_autocast(x):
             seen = x[:, :, :: self.stride, :: self.stride]
-            keys = self._content_keys(seen) + self._place_keys(seen)
-            value = self._by_head(linear(tokens(seen), self.value))
-            query = torch.cat(self._queries(x, seen), 3)
-            context = attend(query, torch.cat(keys, 3), value).transpose(1, 2).flatten(2)
-            y = linear(context, self.out) * self.scale
-            return x + (as_maps(y, x) if self.sees_query else y.transpose(1, 2).unsqueeze(3).to(x.dtype))
+            layers = (self.value,) if self.key is None else (self.value, self.key)
+            value, *content = [self._by_head(part) for part in linear(tokens(seen), *layers)]
+            key = torch.cat(content + self._place_keys(seen), 3)
+            context = attend(torch.cat(self._queries(x, seen), 3), key, value).transpose(1, 2).flatten(2)
+            if self.sees_query:
+                return x + self.scale.to(x.dtype) * widen(context, self.out, x)
+            return x + (self.scale * linear(context, self.out)[0]).transpose(1, 2).unsqueeze(3).to(x.dtype)
 
     def _queries(self, x: Tensor, seen: Tensor) -> list[Tensor]:
         """What meets the keys, each (N, heads, H W, .); without a term of the query one row stands for all."""
         (n, _, h, w), (query_key, query_place, _, _) = x.shape, self.terms
         rows = h * w if self.sees_query else 1
-        asked = None if self.query is None else self._by_head(linear(tokens(x), self.query))
+        asked = None if self.query is None else self._by_head(linear(tokens(x), self.query)[0])
         found = []
         if self.key is not None:
             content = self._sum(asked if query_key else None, self.key_bias)
@@ -108,9 +109,6 @@ class GeneralizedAttention(Attention):
             found.append(torch.einsum("nmhwd,wkmd->nmhwk", place, width).flatten(2, 3))
             found.append(torch.einsum("nmhwd,hkmd->nmhwk", place, height).flatten(2, 3))
         return found
-
-    def _content_keys(self, seen: Tensor) -> list[Tensor]:
-        return [] if self.key is None else [self._by_head(linear(tokens(seen), self.key))]
 
     def _place_keys(self, seen: Tensor) -> list[Tensor]:
         """A 1 at a key's column, and one at its row: each picks the energy of its place out of a query's."""
@@ -126,7 +124,7 @@ class GeneralizedAttention(Attention):
         apart = _line(queries, like).unsqueeze(1) - self.stride * _line(keys, like)
         frequencies = WAVE_LENGTH ** -(_line(x.shape[1] // 4, like) * 4 / x.shape[1])
         angles = apart.unsqueeze(2) * frequencies
-        encoded = linear(torch.cat((angles.sin(), angles.cos()), 2), layer) * 0.5**0.5
+        (encoded,) = linear(torch.cat((angles.sin(), angles.cos()), 2) * 0.5**0.5, layer)
         return encoded.unflatten(2, (self.heads, -1))
 
     def _sum(self, asked: Tensor | None, bias: Tensor | None) -> Tensor:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from pipeline.attention._base import Attention
 from pipeline.attention._checks import one_of, whole
 from pipeline.attention._ops import without_autocast
-from pipeline.attention._pixels import as_maps, attend, linear, tokens
+from pipeline.attention._pixels import attend, linear, tokens, widen
 
 
 class NonLocal(Attention):
@@ -59,11 +59,10 @@ class NonLocal(Attention):
 
     def forward(self, x: Tensor) -> Tensor:
         with without_autocast(x):
-            pixels = tokens(x)
-            query, key, value = (linear(pixels, layer) for layer in (self.query, self.key, self.value))
+            query, key, value = linear(tokens(x), self.query, self.key, self.value)
             if self.softmax:
                 query = query * self.query.out_features**-0.5
                 seen = attend(query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)).squeeze(1)
             else:
                 seen = query @ (key.transpose(1, 2) @ value / (x.shape[2] * x.shape[3]))
-            return x + as_maps(linear(seen, self.out), x)
+            return x + widen(seen, self.out, x)
