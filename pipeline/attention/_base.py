@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 Forms = dict[str, dict[str, Any]]
+
+
+class Recipe(NamedTuple):
+    """What `build` was asked for."""
+
+    name: str
+    channels: int
+    init: str
+    options: Mapping[str, Any]
 
 
 class Attention(nn.Module):
@@ -21,6 +31,7 @@ class Attention(nn.Module):
 
     forms: ClassVar[Forms] = {}
     identity_scale: nn.Parameter | None
+    recipe: Recipe | None = None
 
     def __init__(self) -> None:
         super().__init__()

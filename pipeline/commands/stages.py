@@ -58,11 +58,14 @@ def plan_of(study: Study, variant: str, manifest: Manifest, paths: Paths, weight
     the weights."""
     from pipeline.detector.config import resolve
     from pipeline.detector.cost import attention_parameters
+    from pipeline.detector.trial import try_imported
     from pipeline.study.plan import make
 
     detector = study.detector
     try:
         config = resolve(study, variant, manifest).to_dict()
+        if any(":" in insertion.name for insertion in study.variants[variant].attention):
+            try_imported(config)
         count = attention_parameters(config)
         planned = weights.planned(config) if weights else None
     except UserError as error:

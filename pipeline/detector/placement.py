@@ -70,7 +70,7 @@ def _build(insertion: Mapping[str, Any], channels: int, host: nn.Module) -> nn.M
     module = attention.build(insertion["name"], channels, **insertion["options"])
     if any(isinstance(child, _BatchNorm) for child in module.modules()):
         module.register_forward_pre_hook(_norms_follow)
-    base = f"{PREFIX}{insertion['place']}_{insertion['name']}"
+    base = f"{PREFIX}{insertion['place']}_{attention.label(insertion['name'])}"
     taken = sum(1 for name, _ in host.named_children() if name == base or name.startswith(base + "_n"))
     host.add_module(base if not taken else f"{base}_n{taken + 1}", module)
     return module

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import csv
-import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +10,6 @@ from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
-from pipeline import attention
 from pipeline.common.errors import UserError
 from pipeline.common.files import digest, file_sha256
 from pipeline.common.nested import flatten
@@ -22,6 +19,7 @@ from pipeline.records import Manifest, Plan, Run
 from pipeline.records.results import CellResults
 from pipeline.records.study import Article, ArticleRow, Git, ModuleFacts, StudyFacts, VariantFacts
 from pipeline.results.cells import repeats
+from pipeline.study.about import about
 from pipeline.study.params import Study
 from pipeline.study.sections import Insertion
 
@@ -86,25 +84,16 @@ def _variant(study: Study, name: str, plan: Plan, baseline: Plan, runs: Sequence
 
 
 def module(insertion: Insertion) -> ModuleFacts:
-    """An attention in words, from what its file says of itself: read without importing torch.
-
-    The first line of its docstring is `NAME: paper. link`, the next paragraphs are the formula in words, and one that
-    begins with `Differences:` says what differs from the paper and the article.
-    """
-    files = [Path(folder) / f"{insertion.name}.py" for folder in attention.__path__]
-    source = next(file for file in files if file.exists())
-    text = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or insertion.name
-    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text)]
-    link = re.search(r"https?://[^\s,)]+", paragraphs[0])
-    differs = [part.removeprefix("Differences:").strip() for part in paragraphs if part.startswith("Differences:")]
+    """An attention in words, from what its file says of itself."""
+    found = about(insertion.name)
     return ModuleFacts(
         **insertion.model_dump(mode="json"),
-        form=insertion.options.get("form", "paper"),
+        form=insertion.options.get("form", found.forms[0] if found.forms else "paper"),
         init=insertion.options.get("init", "official"),
-        paper=paragraphs[0].partition("http")[0].strip() if link else paragraphs[0],
-        link=link[0].rstrip(".") if link else "",
-        formula=" ".join(part for part in paragraphs[1:] if not part.startswith("Differences:")),
-        differs=" ".join(differs),
+        paper=found.paper,
+        link=found.link,
+        formula=" ".join((*found.formula, *found.remarks)),
+        differs=found.differs,
     )
 
 

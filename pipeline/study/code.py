@@ -2,12 +2,13 @@
 
 The rule is about rooms. What the training imports counts where it computes: the rooms of `COMPUTES`, and whatever
 lies outside `pipeline` (a user's own module). The other rooms hold words, files and settings; what they decide is in
-the plan already.
+the plan already. Of an installed package its version counts.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -24,14 +25,17 @@ ATTENTION = ("pipeline.attention", "pipeline.attention._base")  # what builds ev
 def code_digests(modules: Iterable[str]) -> dict[str, str]:
     """File -> digest of its syntax tree, for `modules` and all that they import which computes.
 
-    Files of the project are named relative to its root, others by their name alone. Raises UserError for a module
-    that is not there.
+    Files of the project are named relative to its root, others by their name alone. A module of an installed package
+    stands with the package's version. Raises UserError for a module that is not there.
     """
     files: dict[str, str] = {}
     queue = list(modules)
     while queue:
         module = queue.pop()
-        path = _file(module)
+        path = source_of(module)
+        if path is None:
+            files |= _installed(module)
+            continue
         name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
         if name in files:
             continue
@@ -42,6 +46,8 @@ def code_digests(modules: Iterable[str]) -> dict[str, str]:
         queue += sorted(imported)
         if module.startswith("pipeline.attention."):
             queue += ATTENTION
+        elif not module.startswith("pipeline"):  # importing a module runs the files of the packages around it
+            queue += [package for package in _around(module) if _exists(package)]
     return dict(sorted(files.items()))
 
 
@@ -77,15 +83,25 @@ def _imports(tree: ast.Module, package: str) -> Iterator[str]:
                     yield name
 
 
+def _around(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts))]
+
+
 def _exists(module: str) -> bool:
     return any(path.is_file() for path in _candidates(module))
 
 
-def _file(module: str) -> Path:
-    for path in _candidates(module):
-        if path.is_file():
-            return path
-    raise UserError(f"{module}: no such module in this project")
+def source_of(module: str) -> Path | None:
+    """The file of a module of this project; None for one of an installed package."""
+    return next((path for path in _candidates(module) if path.is_file()), None)
+
+
+def _installed(module: str) -> dict[str, str]:
+    distributions = importlib.metadata.packages_distributions().get(module.partition(".")[0])
+    if not distributions:
+        raise UserError(f"{module}: no such module in this project, and no installed package has it")
+    return {f"installed: {name}": importlib.metadata.version(name) for name in sorted(set(distributions))}
 
 
 def _candidates(module: str) -> list[Path]:

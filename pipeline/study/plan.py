@@ -13,6 +13,7 @@ import importlib.metadata
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline import attention
 from pipeline.common.errors import UserError
 from pipeline.common.files import digest
 from pipeline.common.paths import Paths
@@ -27,9 +28,9 @@ LIBRARIES = ("torch", "onedl-mmdetection", "onedl-mmcv", "onedl-mmengine", "nump
 
 def make(study: Study, variant: str, config: dict[str, Any], weights: Weights | None) -> Plan:
     """The plan of a variant, from its resolved config as MMEngine has it (with tuples)."""
-    names = {insertion.name for insertion in study.variants[variant].attention}
+    modules = {attention.module_of(insertion.name) for insertion in study.variants[variant].attention}
     repeat = study.variants[variant].repeat
-    code = code_digests([TRAINING, *(f"pipeline.attention.{name}" for name in sorted(names))])
+    code = code_digests([TRAINING, *sorted(modules)])
     counts = {"repeat": repeat, "config": config, "code": code, "versions": versions()}
     content = {key: _without_places(value) for key, value in counts.items()}
     return Plan(

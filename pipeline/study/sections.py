@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipeline import attention
+from pipeline.common.errors import UserError
 
 Pairing = Literal["none", "seeds"]
 Place = Literal["after_conv1", "after_conv2", "after_conv3", "before_add", "after_stage", "neck"]
@@ -192,8 +193,10 @@ class Insertion(Section):
     @field_validator("name")
     @classmethod
     def _known(cls, name: str) -> str:
-        if name not in attention.names():
-            raise ValueError(f"unknown attention; allowed: {', '.join(attention.names())}")
+        try:
+            attention.known(name)
+        except UserError as error:
+            raise ValueError(str(error)) from None
         return name
 
     @model_validator(mode="after")
