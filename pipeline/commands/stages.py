@@ -15,6 +15,8 @@ from pipeline.common.progress import say, show
 from pipeline.records import Manifest, Plan
 from pipeline.records.results import CellResults
 from pipeline.study import Study, load, load_complete
+from pipeline.study.code import outside
+from pipeline.study.watched import watch
 
 if TYPE_CHECKING:
     from pipeline.detector.weights import Pretrained
@@ -37,6 +39,9 @@ def plan(paths: Paths) -> None:
     with replacing(paths.plans) as folder:
         for name, content in plans.items():
             content.write(folder / paths.plan(name).name)
+    added = watch(paths.stages, {file for content in plans.values() for file in outside(content.code)})
+    if added:
+        say(f"{paths.stages}: {', '.join(added)} now among what DVC watches for the stage plan; keep that line")
     say(f"{len(plans)} plans, {len(plans) * len(study.seeds)} cells")
 
 

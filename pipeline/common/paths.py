@@ -28,6 +28,10 @@ class Paths:
         return self.root / "cluster.yaml"
 
     @property
+    def stages(self) -> Path:
+        return self.root / "dvc.yaml"
+
+    @property
     def lock(self) -> Path:
         return self.root / "dvc.lock"
 

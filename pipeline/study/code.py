@@ -21,6 +21,13 @@ ROOT = PROJECT
 COMPUTES = ("pipeline.attention", "pipeline.detector")
 ATTENTION = ("pipeline.attention", "pipeline.attention._base")  # what builds every module, however it names its base
 
+INSTALLED = "installed: "  # begins the entry of a package that is not of this project
+
+
+def outside(code: Iterable[str]) -> list[str]:
+    """The files among digested ones that are of this project and not of `pipeline`: a user's own modules."""
+    return [file for file in code if not file.startswith(("pipeline/", INSTALLED))]
+
 
 def code_digests(modules: Iterable[str]) -> dict[str, str]:
     """File -> digest of its syntax tree, for `modules` and all that they import which computes.
@@ -101,7 +108,7 @@ def _installed(module: str) -> dict[str, str]:
     distributions = importlib.metadata.packages_distributions().get(module.partition(".")[0])
     if not distributions:
         raise UserError(f"{module}: no such module in this project, and no installed package has it")
-    return {f"installed: {name}": importlib.metadata.version(name) for name in sorted(set(distributions))}
+    return {f"{INSTALLED}{name}": importlib.metadata.version(name) for name in sorted(set(distributions))}
 
 
 def _candidates(module: str) -> list[Path]:
