@@ -22,6 +22,7 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
 )  # fmt: skip
 START = Path.cwd()
+PAGE = PROJECT / "docs" / "attention.md"
 HERE = Paths()  # relative: a command stands in the study's root, where `at` has put it
 
 
@@ -143,6 +144,15 @@ def status() -> None:
 def doctor(quiet: Annotated[bool, typer.Option(help="say only what is wrong")] = False) -> None:
     """Whether this machine can run the study."""
     raise SystemExit(command("doctor").examine(HERE, quiet))
+
+
+@app.command()
+def attention(
+    name: Annotated[str | None, typer.Argument(help="one module, for its formula, options and pitfalls")] = None,
+    write: Annotated[bool, typer.Option(help="write the page of all of them, docs/attention.md")] = False,
+) -> None:
+    """The attention modules that there are: papers, parameters, formulas, options."""
+    command("attention").show(name, PAGE if write else None)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""ELA: Efficient Local Attention, Xu and Wan, 2024. https://arxiv.org/abs/2403.01123, equations 4 to 7.
+"""ELA: Efficient Local Attention, Xu and Wan, 2024. https://arxiv.org/abs/2403.01123.
 
 The means along rows and along columns each go through one and the same 1d convolution over their length, group norm
 and sigmoid: y(i, j) = x(i, j) * row gate(i) * column gate(j), for each channel.

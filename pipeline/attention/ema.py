@@ -1,4 +1,4 @@
-"""EMA: Efficient Multi-Scale Attention, Ouyang et al., 2023. https://arxiv.org/abs/2305.13563, figure 2.
+"""EMA: Efficient Multi-Scale Attention, Ouyang et al., 2023. https://arxiv.org/abs/2305.13563, section 3.
 
 The channels form `factor` groups of c neighbours; each group g gets one gate a pixel. Two branches: the means along
 rows and columns through one shared 1x1 convolution gate g, normed by channel (x1); a 3x3 convolution of g itself (x2).

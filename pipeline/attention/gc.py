@@ -1,4 +1,4 @@
-"""GCNet: Global Context block, Cao et al., 2019. https://arxiv.org/abs/1904.11492, equation 3 and figure 4d.
+"""GCNet: Global Context block, Cao et al., 2019. https://arxiv.org/abs/1904.11492, figure 4d.
 
 One softmax over all pixels, from a 1x1 convolution to one channel, averages the map to a context vector; two 1x1
 convolutions, C -> h -> C with LayerNorm and ReLU between them, make one term a channel of it. `channel_add`: y = x +

@@ -1,5 +1,5 @@
 """Generalized attention: An Empirical Study of Spatial Attention Mechanisms in Deep Networks, Zhu et al., 2019.
-https://arxiv.org/abs/1904.05873, equations 1 to 7.
+https://arxiv.org/abs/1904.05873, section 3.
 
 Self-attention with M heads whose energy between query pixel i and key pixel j is a sum of up to four terms, one a digit
 of `attention_type`: q_i . k_j, q_i . r_ij, u . k_j, w . r_ij. r_ij encodes how far the two pixels are apart along both

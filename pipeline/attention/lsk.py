@@ -1,4 +1,4 @@
-"""LSK: Large Selective Kernel block, Li et al., 2023. https://arxiv.org/abs/2303.09030, equations 3 to 8.
+"""LSK: Large Selective Kernel block, Li et al., 2023. https://arxiv.org/abs/2303.09030, section 3.
 
 a: depthwise 5x5 of x; b: depthwise 7x7 with dilation 3 of a; a 1x1 convolution halves the channels of each. The mean
 and the maximum over all their channels go through a 7x7 convolution to two maps and a sigmoid, which weight a and b;

@@ -1,4 +1,4 @@
-"""MLCA: Mixed local channel attention, Wan et al., 2023. https://doi.org/10.1016/j.engappai.2023.106442, section 3.
+"""MLCA: Mixed local channel attention, Wan et al., 2023. https://doi.org/10.1016/j.engappai.2023.106442.
 
 Average pooling to L x L cells. Local: a 1d convolution over all channels of the first cell, then of the second, and so
 on (it crosses from one cell to the next), sigmoid. Global: one over the channels' means of all cells, sigmoid. Their

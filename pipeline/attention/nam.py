@@ -1,4 +1,4 @@
-"""NAM: Normalization-based Attention Module, Liu et al., 2021. https://arxiv.org/abs/2111.12419, equations 1 to 3.
+"""NAM: Normalization-based Attention Module, Liu et al., 2021. https://arxiv.org/abs/2111.12419, equations 1 and 2.
 
 y = x * sigmoid(share * BN(x)), a batch norm of its own whose scales say how much each channel varies: the share of a
 channel is its |scale| over the sum of all.

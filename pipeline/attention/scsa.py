@@ -1,4 +1,4 @@
-"""SCSA: Spatial and Channel Synergistic Attention, Si et al., 2024. https://arxiv.org/abs/2407.05128, equations 1 to 9.
+"""SCSA: Spatial and Channel Synergistic Attention, Si et al., 2024. https://arxiv.org/abs/2407.05128, section 3.
 
 Spatial: the means along rows and along columns, their channels in four quarters with depthwise 1d convolutions of 3, 5,
 7 and 9 (the same for both axes), group norm of four groups (one for each axis), sigmoid: z = x * rows * columns.

@@ -1,4 +1,4 @@
-"""SimAM: a parameter-free attention module, Yang et al., 2021. https://proceedings.mlr.press/v139/yang21o.html, eq. 5.
+"""SimAM: a parameter-free attention module, Yang et al., 2021. https://proceedings.mlr.press/v139/yang21o.html
 
 Each pixel's squared distance to its channel's mean, over the channel's variance, says how distinct it is:
 d = (x - mean)^2, v = sum of d / (H W - 1), y = x * sigmoid(d / (4 (v + lambda)) + 1/2), all for one image and channel.

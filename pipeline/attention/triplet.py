@@ -1,4 +1,4 @@
-"""Triplet attention: Rotate to Attend, Misra et al., 2021. https://arxiv.org/abs/2010.03045, equations 1 to 7.
+"""Triplet attention: Rotate to Attend, Misra et al., 2021. https://arxiv.org/abs/2010.03045, section 3.
 
 A gate along one axis takes the maximum and the mean over it, and a k x k convolution over the plane of the other two
 with batch norm and a sigmoid. Three such gates, over H, over W and over C: y = x * (sum of the gates) / 3.

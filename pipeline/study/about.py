@@ -12,7 +12,7 @@ from pipeline.study.code import source_of
 
 @dataclass(frozen=True)
 class About:
-    """The parts of a docstring whose first paragraph is `NAME: paper, authors, year. link, equations`.
+    """The parts of a docstring whose first paragraph is `NAME: paper, authors, year. link, where in it`.
 
     The next paragraphs are the formula in words; one that begins with `Differences:` says what differs between paper,
     authors' code and copies; what stands after it are remarks. `options` maps each option to its default as written,
@@ -21,6 +21,7 @@ class About:
 
     paper: str
     link: str = ""
+    where: str = ""
     formula: tuple[str, ...] = ()
     differs: str = ""
     remarks: tuple[str, ...] = ()
@@ -60,6 +61,7 @@ def _read(text: str, kind: ast.ClassDef | None) -> About:
     return About(
         paper=title.partition("http")[0].strip() if link else title,
         link=link[0].rstrip(".") if link else "",
+        where=title[link.end() :].strip(" ,.") if link else "",
         formula=tuple(paragraphs[:at]),
         differs=" ".join(paragraphs[at : at + 1]).removeprefix("Differences:").strip(),
         remarks=tuple(paragraphs[at + 1 :]),
