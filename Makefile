@@ -28,6 +28,7 @@ test-slow: setup
 
 docs: setup
 	@python -m tools.params_page
+	@python -m pipeline attention --write
 
 evidence: setup
 	@OMP_NUM_THREADS=1 python -m benchmarks.evidence

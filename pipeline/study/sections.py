@@ -180,7 +180,7 @@ class Insertion(Section):
     """One attention module and its place."""
 
     name: str
-    """the module: a file in pipeline/attention/"""
+    """a file in pipeline/attention/, or any class: `package.module:Class`, `folder/file.py:Class`, `mmcv:Name`"""
     options: dict[str, Any] = {}
     """the module's own, by keyword, as its file has them; `form` and `init` are every module's"""
     place: Place = "before_add"
