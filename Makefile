@@ -3,35 +3,45 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MMCV_WHEELS TORCH PYTHON
 export DVC_NO_ANALYTICS = 1
 
-.PHONY: setup repro test test-slow docs evidence ui
+.PHONY: help setup repro ui test test-slow lint format docs evidence
 
-setup:
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install the pins into .venv (MMCV_WHEELS=<index> TORCH=<version> takes prebuilt operators); the others call it
 	@tools/setup.sh
 
-# All cells at once first, here or on a cluster (make repro ENGINE=slurm JOBS=8); then DVC collects them and does the rest.
+# All cells at once first, here or on a cluster; then DVC collects them and does the rest.
 # A cell that fails (exit code 1) does not stop the others: what there is is evaluated, the report names what is missing.
 ENGINE ?= local
-repro: setup
+repro: setup ## the study of params.yaml, to its report (ENGINE=slurm: on a cluster; JOBS=8: so many cells at once)
 	@python -m pipeline doctor --quiet
 	@python -m pipeline dispatch --engine $(ENGINE) $(if $(JOBS),--jobs $(JOBS)) || [ $$? = 1 ]
 	@export ABLATION_COLLECT_ONLY=1; dvc repro --keep-going || { dvc repro --single-item evaluate report track; exit 1; }
 
+ui: setup ## MLflow's pages over the study, on this machine
+	@python -m pipeline ui
+
 # One thread a process: the tests train, and two such processes beat one with two threads. A file stays together.
-test: setup
-	@ruff check .
-	@ruff format --check .
-	@mypy
+test: lint ## lint, types and all tests but the slow ones
 	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
 
-test-slow: setup
+test-slow: setup ## the long proofs
 	@OMP_NUM_THREADS=1 pytest -m slow
 
-docs: setup
+lint: setup ## style, spelling and types, changing nothing
+	@ruff check .
+	@ruff format --check .
+	@codespell
+	@mypy
+
+format: setup ## the code as ruff writes it, imports sorted
+	@ruff check --fix .
+	@ruff format .
+
+docs: setup ## docs/params.md, from the models of params.yaml
 	@python -m tools.params_page
 	@python -m pipeline attention --write
 
-evidence: setup
+evidence: setup ## the simulation of what the statistics promise (slow)
 	@OMP_NUM_THREADS=1 python -m benchmarks.evidence
-
-ui: setup
-	@python -m pipeline ui

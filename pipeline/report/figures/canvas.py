@@ -20,8 +20,8 @@ from pipeline.report.blocks import Drawing
 INK, MUTED, RULE, PAPER = "#1f2328", "#59636e", "#d1d9e0", "#ffffff"
 ON_LIGHT, ON_DARK = "#000000", "#ffffff"  # text inside a coloured cell, the same in both themes
 # Okabe and Ito (2008): colours that the common forms of colour blindness tell apart.
-BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7"
-ROLES = {INK: "ink", MUTED: "muted", RULE: "rule", PAPER: "paper", BLUE: "blue", VERMILLION: "red", GREEN: "green"}
+BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7"
+ROLES = {INK: "ink", MUTED: "muted", RULE: "rule", PAPER: "paper", BLUE: "blue", VERMILION: "red", GREEN: "green"}
 
 WIDTH = 8.3  # inches: GitHub shows about 830 CSS pixels
 DPI = 200  # twice that, for dense screens

@@ -12,7 +12,7 @@ from pipeline.report.words import REPEAT, VERDICTS, interval, signed
 # A shape and a word besides every colour.
 LOOKS = {
     "better": (canvas.BLUE, "^"),
-    "worse": (canvas.VERMILLION, "v"),
+    "worse": (canvas.VERMILION, "v"),
     "equivalent": (canvas.GREEN, "s"),
     "not_shown": (canvas.MUTED, "o"),
     "not_claimed": (canvas.MUTED, "D"),

@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from pipeline.report.blocks import Drawing
 from pipeline.report.figures import canvas
 
-SHADES = ["#b34a00", "#f3b68a", "#f7f7f7", "#9ccbe8", "#005f96"]  # vermillion to blue, light in the middle
+SHADES = ["#b34a00", "#f3b68a", "#f7f7f7", "#9ccbe8", "#005f96"]  # vermilion to blue, light in the middle
 DIVERGING = LinearSegmentedColormap.from_list("difference", SHADES)
 NO_CLAIM = "#e3e6ea"  # cells with too few boxes, or without a value
 
