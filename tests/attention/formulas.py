@@ -106,7 +106,7 @@ def sge(m: Any, x: Tensor, **_: Any) -> Tensor:
 
 
 def coordinate(m: Any, x: Tensor, **_: Any) -> Tensor:
-    _, _, h, w = x.shape
+    h, w = x.shape[2:]
     lines = torch.cat((einsum("nchw->nch", x) / w, einsum("nchw->ncw", x) / h), 2)
     f = normalise(affine(lines, m.squeeze), m.norm)
     f = f * (f + 3).clamp(0, 6) / 6

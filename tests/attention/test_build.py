@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,7 +36,7 @@ class Mine(Attention):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A second folder of modules, forgotten after the test."""
     monkeypatch.setattr(attention, "__path__", [*attention.__path__, str(tmp_path)])
     known = set(sys.modules)
@@ -172,7 +172,7 @@ def test_a_module_of_the_users_own(folder: Path) -> None:
         (module(x) - 2 * x).pow(2).sum().backward()
         optimizer.step()
     assert all(bool(parameter.grad.any()) for parameter in module.parameters())
-    nn.init.zeros_(module.gate.weight)
+    nn.init.zeros_(module.get_parameter("gate.weight"))
     module.init_weights()
     assert bool(module.gate.weight.any())
     assert torch.equal(module(x), x)

@@ -235,8 +235,9 @@ def test_pycocotools_reads_every_prepared_file(own, tmp_path, capsys):
 
 @pytest.mark.skipif(not BCCD.exists(), reason="the blood cell images of ../shared are not on this machine")
 def test_real_blood_cells(tmp_path):
-    params = {"source": "coco", "origin": str(BCCD / "annotations"), "images": str(BCCD / "images")}
-    card = prepare(Coco(**params, train="instances_train.json", val="instances_val.json"), tmp_path / "coco")
+    origin, images = str(BCCD / "annotations"), str(BCCD / "images")
+    train, val = "instances_train.json", "instances_val.json"
+    card = prepare(Coco(source="coco", origin=origin, images=images, train=train, val=val), tmp_path / "coco")
     assert card.repairs == {"empty_box_dropped": Repair(count=2, meaning="the box has no width or no height")}
     assert [(entry["split"], entry["id"]) for entry in card.details] == [("train", 2288), ("val", 887)]
     assert [split.boxes for split in card.splits.values()] == [2804, 1137]

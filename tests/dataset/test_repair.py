@@ -1,5 +1,7 @@
 """The rules, against boxes computed by hand, and what must hold for any box."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -170,4 +172,4 @@ def test_classes_of_all_files_in_the_first_ones_order(tmp_path):
 )
 def test_wrong_classes(wanted, text):
     with pytest.raises(UserError, match=text):
-        choose_classes({"t.json": ["b", "a"]}, wanted)
+        choose_classes({Path("t.json"): ["b", "a"]}, wanted)

@@ -14,6 +14,7 @@ from pipeline.commands import presets
 from pipeline.common.errors import UserError
 from pipeline.common.files import digest
 from pipeline.detector.config import resolve
+from pipeline.records import Manifest
 from pipeline.study import load
 
 from . import tiny
@@ -104,9 +105,10 @@ def test_validation_is_all_there_or_not_at_all() -> None:
 
 
 def test_the_report_split_is_what_is_predicted(project: Path) -> None:
-    manifest = json.loads(Path("data/coco/manifest.json").read_text())
-    manifest["splits"]["test"] = {**manifest["splits"]["val"], "annotations": "test.json"}
-    config = resolve(tiny.study(), "baseline", {**manifest, "report_split": "test"})
+    manifest = Manifest.read(Path("data/coco/manifest.json"))
+    splits = {**manifest.splits, "test": manifest.splits["val"].model_copy(update={"annotations": "test.json"})}
+    tested = manifest.model_copy(update={"splits": splits, "report_split": "test"})
+    config = resolve(tiny.study(), "baseline", tested)
     assert config.test_dataloader.dataset.ann_file == "data/coco/test.json"
 
 

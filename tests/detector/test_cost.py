@@ -118,7 +118,12 @@ def test_every_variant_runs_in_every_round(monkeypatch: pytest.MonkeyPatch) -> N
 
     order: list[int] = []
     real = cost._seconds
-    monkeypatch.setattr(cost, "_seconds", lambda model, *rest: (order.append(id(model)), real(model, *rest))[1])
+
+    def seconds(model: Any, *rest: Any) -> float:
+        order.append(id(model))
+        return real(model, *rest)
+
+    monkeypatch.setattr(cost, "_seconds", seconds)
     plans = {name: made.plan(config=resolve(STUDY, name).to_dict()) for name in ("baseline", "se", "sge")}
     seen: list[tuple[int, int]] = []
     measure(plans, SIZE, rounds=3, warmup=1, progress=lambda done, total: seen.append((done, total)))

@@ -82,7 +82,7 @@ def planted(content: Any) -> tuple[Plan, Path]:
     return plan, path
 
 
-RESUMABLE = {"state_dict": {}, "optimizer": {}, "param_schedulers": [], "message_hub": {}}
+RESUMABLE: dict[str, Any] = {"state_dict": {}, "optimizer": {}, "param_schedulers": [], "message_hub": {}}
 
 
 def test_in_scratch(payload: tuple[Any, str]) -> None:

@@ -137,13 +137,13 @@ def test_a_copy_uses_its_own_attention(duplicate: Any) -> None:
 def test_norm_eval_stops_the_backbones_norms_and_not_the_attentions() -> None:
     model, _ = pair(("cbam", "before_add", {"stages": [2]}), frozen_stages=0, norm_eval=True)
     norms = {name: module for name, module in model.backbone.named_modules() if isinstance(module, _BatchNorm)}
-    before = {name: norm.running_var.clone() for name, norm in norms.items()}
+    before = {name: norm.get_buffer("running_var").clone() for name, norm in norms.items()}
     model.train()
     model.backbone(tiny.image())
-    moved = {name for name, norm in norms.items() if not torch.equal(norm.running_var, before[name])}
+    moved = {name for name, norm in norms.items() if not torch.equal(norm.get_buffer("running_var"), before[name])}
     assert moved == {name for name in norms if PREFIX in name} != set()
     assert not any(p.requires_grad for name, p in model.backbone.named_parameters() if name.startswith("conv1"))
-    before = {name: norm.running_var.clone() for name, norm in norms.items()}
+    before = {name: norm.get_buffer("running_var").clone() for name, norm in norms.items()}
     model.eval()
     model.backbone(tiny.image())
-    assert all(torch.equal(norm.running_var, before[name]) for name, norm in norms.items())
+    assert all(torch.equal(norm.get_buffer("running_var"), before[name]) for name, norm in norms.items())

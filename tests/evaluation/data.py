@@ -63,7 +63,9 @@ def duplicated(
     gt: dict[str, Any], found: list[dict[str, Any]], weights: list[int]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The data set in which image i is physically there weights[i] times, copies beside the original."""
-    images, annotations, results = [], [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for image, weight in zip(gt["images"], weights, strict=True):
         for _ in range(weight):
             new = len(images) + 1

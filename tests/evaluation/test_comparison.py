@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -206,7 +207,9 @@ def test_a_secondary_win_leaves_the_verdict_with_ap():
 
 
 def test_runs_that_find_nothing_are_not_called_equivalent():
-    nothing = {variant: {seed: [] for seed in (0, 1, 2)} for variant in ("baseline", "same")}
+    nothing: dict[str, dict[int, list[Any]]] = {
+        variant: {seed: [] for seed in (0, 1, 2)} for variant in ("baseline", "same")
+    }
     assert evaluated(nothing).variants["same"].verdict == "not_shown"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ GT = dataset(2, images=25, boxes=150)
 RUNS = {
     name: {seed: detections(GT, 10 * i + seed, 300) for seed in (3, 5, 9)} for i, name in enumerate(["baseline", "se"])
 }
-SCENE = {
+SCENE: dict[str, Any] = {
     "images": [{"id": 1, "width": 200, "height": 200}, {"id": 2, "width": 200, "height": 200}],
     "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}],
     "annotations": [

@@ -13,7 +13,7 @@ from pipeline.evaluation.contrasts import contrasts
 from pipeline.evaluation.dunnett import critical_value
 from pipeline.evaluation.planning import PowerBasis, effect, power_basis, power_table
 
-BASIS = {"variants": 9, "images": 500, "shared": 2e-5, "run": 8e-6, "seeds": 1.6e-5, "alpha": 0.05, "pairing": "none"}
+BASIS = PowerBasis(variants=9, images=500, shared=2e-5, run=8e-6, seeds=1.6e-5, alpha=0.05, pairing="none")
 
 
 def simulated(groups=4, seeds=5, shared=0.004, run=0.002, trained=0.003, resamples=3000):
@@ -42,34 +42,33 @@ def test_the_three_variances_are_found_again():
 
 
 def test_more_seeds_and_more_images_show_smaller_effects():
-    table = {(r["seeds"], r["images"]): r["effect"] for r in power_table(PowerBasis(**BASIS), (3, 5, 10), (500, 2000))}
+    table = {(r["seeds"], r["images"]): r["effect"] for r in power_table(BASIS, (3, 5, 10), (500, 2000))}
     assert table[3, 500] > table[5, 500] > table[10, 500] > table[10, 2000]
     assert table[3, 500] > table[3, 2000]
 
 
 def test_the_cheapest_plan_is_found_by_trying_all():
-    plan = plan_power(PowerBasis(**BASIS), wanted=0.01, image_price=0.01)
-    basis = PowerBasis(**BASIS)
+    plan = plan_power(BASIS, wanted=0.01, image_price=0.01)
     prices = [
         10 * k + 0.01 * (images - 500)
         for k in range(3, 30)
         for images in range(500, 6000, 25)
-        if effect(basis, k, images) <= 0.01
+        if effect(BASIS, k, images) <= 0.01
     ]
     assert plan.cheapest["price"] == pytest.approx(min(prices), abs=0.26)
     assert plan.cheapest["effect"] <= 0.01
-    assert effect(basis, plan.cheapest["seeds"], plan.cheapest["images"]) == plan.cheapest["effect"]
+    assert effect(BASIS, int(plan.cheapest["seeds"]), int(plan.cheapest["images"])) == plan.cheapest["effect"]
 
 
 def test_free_images_buy_fewer_seeds():
-    few = plan_power(PowerBasis(**BASIS), wanted=0.01, image_price=0.0).cheapest
-    many = plan_power(PowerBasis(**BASIS), wanted=0.01, image_price=1.0).cheapest
+    few = plan_power(BASIS, wanted=0.01, image_price=0.0).cheapest
+    many = plan_power(BASIS, wanted=0.01, image_price=1.0).cheapest
     assert few["seeds"] < many["seeds"]
     assert few["images"] > many["images"]
 
 
 def test_impossible_effects_and_unmeasured_seeds_are_told():
-    assert plan_power(PowerBasis(**BASIS), wanted=1e-5).cheapest is None
-    assert plan_power(PowerBasis(**BASIS)).cheapest is None
+    assert plan_power(BASIS, wanted=1e-5).cheapest is None
+    assert plan_power(BASIS).cheapest is None
     with pytest.raises(UserError, match="at least two seeds"):
         plan_power(None, wanted=0.01)
