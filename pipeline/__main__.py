@@ -147,6 +147,17 @@ def doctor(quiet: Annotated[bool, typer.Option(help="say only what is wrong")] =
 
 
 @app.command()
+def sweep(
+    module: Annotated[str | None, typer.Argument(help="the attention, e.g. se; by default all in params.yaml")] = None,
+    values: Annotated[
+        list[str] | None, typer.Argument(help="its options with their values, e.g. reduction=4,8 stages=[2],[3]")
+    ] = None,
+) -> None:
+    """Write variants into params.yaml: a module with every combination of some options' values."""
+    command("sweep").sweep(HERE, module, values or [])
+
+
+@app.command()
 def attention(
     name: Annotated[str | None, typer.Argument(help="one module, for its formula, options and pitfalls")] = None,
     write: Annotated[bool, typer.Option(help="write the page of all of them, docs/attention.md")] = False,

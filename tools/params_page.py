@@ -24,8 +24,8 @@ INTRO = """# Every key of params.yaml
 
 Made by `make docs` from the models in `pipeline/study`; a test holds it current. `python -m pipeline preset demo
 --output mine.yaml` writes a file to start from. A key that is not here, or a value that is not allowed, is one error
-that names it before anything runs. All sections but `cluster` must stand in the file, since `dvc.yaml` names them;
-`tracking: {}` will do.
+that names it before anything runs. All sections but `cluster` and `sweep` must stand in the file, since `dvc.yaml`
+names them; `tracking: {}` will do.
 
 A change reruns the stages that read the section, and those behind them. A cell (a variant with one seed) trains again
 only if its plan, the data or its seed changed: an option of one variant trains that variant's cells, `detector` and

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from pipeline.records import Card
-from pipeline.report import examples, plots, records, tables, verdict
+from pipeline.report import examples, plots, records, sweeps, tables, verdict
 from pipeline.report.blocks import Alert, Figure, Table
 from pipeline.report.headline import headline
 from pipeline.report.methods import Method, methods
@@ -37,6 +37,7 @@ class Report:
     cost_note: Markdown
     uncounted: Markdown
     forest: Figure | None
+    sweeps: Sequence[Figure]
     tradeoff: Figure | None
     secondary: Table
     classes: Sequence[Figure]
@@ -95,6 +96,7 @@ def build(evidence: Evidence) -> Report:
         cost_note=records.cost_note(evidence),
         uncounted=records.uncounted(evidence),
         forest=plots.forest(evidence),
+        sweeps=sweeps.figures(evidence),
         tradeoff=plots.tradeoff(evidence),
         secondary=tables.secondary(evidence),
         classes=plots.classes(evidence),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, JsonValue, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -52,6 +52,9 @@ class Study(Section):
     """the comparison"""
     tracking: Tracking = Tracking()
     """MLflow"""
+    sweep: dict[str, dict[str, list[JsonValue]]] = Field(default={})
+    """module -> option, `place`, `stages` or `levels` -> values; `python -m pipeline sweep` writes every combination
+    into `variants`, which alone is read"""
     cluster: Cluster | None = None
     """what a job of `dispatch --engine slurm` asks for; it may be a file of its own instead, `cluster.yaml`"""
 
@@ -95,7 +98,7 @@ def load(path: str | Path) -> Study:
 def load_complete(path: Path) -> Study:
     """The study, with every section written out: DVC refuses a missing one, but only when its stage comes up."""
     study = load(path)
-    missing = [name for name in Study.model_fields if name not in (*study.model_fields_set, "cluster")]
+    missing = [name for name in Study.model_fields if name not in (*study.model_fields_set, "cluster", "sweep")]
     if missing:
         raise UserError(
             f"{path}: {missing[0]}: this key is required, since dvc.yaml names it; `{missing[0]}: {{}}` will do"
@@ -120,6 +123,11 @@ def _load(path: Path, model: type[Model], hint: str = "") -> Model:
         raise UserError(f"{path}: no such file{hint}") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {error}") from None
+    return validate(data, path, model)
+
+
+def validate(data: Any, path: Path, model: type[Model]) -> Model:
+    """What stands in a file, as `model`. Raises UserError naming `path` and each key that does not fit."""
     if not isinstance(data, dict):
         raise UserError(f"{path}: expected keys and values, found {type(data).__name__}")
     try:
