@@ -67,6 +67,13 @@ def test_the_report_shows_every_variant_and_its_own_figures(study: Project) -> N
         assert (study.root / "reports" / picture).is_file()
 
 
+def test_dvc_shows_the_study(study: Project) -> None:
+    (shown,) = json.loads(study.dvc("metrics", "show", "--json").stdout)[""]["data"].values()
+    assert list(shown["data"]["se"])[:3] == ["AP", "sd", "seeds"]
+    study.dvc("plots", "show", "-o", "scratch/plots")
+    assert (study.root / "scratch/plots/index.html").read_text().count("vegaEmbed(") == 4
+
+
 def test_mlflow_holds_a_run_a_cell_under_a_run_a_variant(study: Project) -> None:
     client = MlflowClient(f"sqlite:///{study.root}/mlflow.db")
     (experiment,) = client.search_experiments(filter_string="name = 'tiny'")

@@ -67,6 +67,16 @@ class EvaluationPaths:
     def examples(self) -> Path:
         return self.folder / "examples.json"
 
+    @property
+    def numbers(self) -> Path:
+        """What `dvc metrics` shows."""
+        return self.folder / "numbers.json"
+
+    @property
+    def plots(self) -> Path:
+        """The tables that `dvc plots` draws."""
+        return self.folder / "plots"
+
 
 @dataclass(frozen=True)
 class Evidence:

@@ -18,7 +18,8 @@ from pipeline.evaluation import Evaluation
 from pipeline.records import Manifest
 from pipeline.records.results import CellResults, Example
 from pipeline.records.study import StudyFacts
-from pipeline.results.read import HISTORY, METRICS, EvaluationPaths
+from pipeline.results.read import HISTORY, METRICS, EvaluationPaths, read
+from pipeline.results.views import write_views
 
 THUMBNAIL = 640  # pixels, the longer side of an example's picture
 
@@ -50,6 +51,7 @@ def write(findings: Findings, manifest: Manifest, paths: Paths) -> None:
         shutil.copyfile(paths.cost, out.cost)
         for example in result.examples.examples:
             _copy_small(example, Path(manifest.reported.images), folder)
+        write_views(read(folder))
 
 
 def _histories(results: CellResults, paths: Paths) -> Iterable[tuple[Any, ...]]:
