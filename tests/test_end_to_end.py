@@ -156,6 +156,21 @@ def test_a_store_that_is_not_there_costs_no_report(study: Project) -> None:
     study.dvc("repro")
 
 
+def test_a_colleague_sees_the_study_after_pull_and_repro(study: Project, tmp_path: Path) -> None:
+    study.dvc("remote", "add", "-d", "lab", str(tmp_path / "lab"))
+    study.dvc("push", "-q")
+    study.run("git", "add", "-A")
+    study.run("git", "commit", "-qm", "the study")
+    study.run("git", "clone", "-q", str(study.root), str(tmp_path / "colleague"))
+    colleague = Project(tmp_path / "colleague")
+    colleague.dvc("pull", "-q")
+    assert re.findall("Running stage '(.*?)'", colleague.dvc("repro").stdout) == ["track"]
+    client = MlflowClient(f"sqlite:///{colleague.root}/mlflow.db")
+    (experiment,) = client.search_experiments(filter_string="name = 'tiny'")
+    assert len(client.search_runs([experiment.experiment_id])) == 1 + 2 + 4
+    assert "Running stage" not in colleague.dvc("repro").stdout
+
+
 @pytest.mark.parametrize("truncate", [False, True], ids=["killed", "killed and its newest checkpoint truncated"])
 def test_a_killed_cell_goes_on_and_ends_as_if_nothing_had_happened(study: Project, truncate: bool) -> None:
     study.dvc("repro", "--single-item", "plan")

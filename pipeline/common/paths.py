@@ -95,6 +95,11 @@ class Paths:
         return self.root / "mlflow.db.lock"
 
     @property
+    def store_log(self) -> Path:
+        """What MLflow's pages say while they are served."""
+        return self.root / "mlflow.db.log"
+
+    @property
     def artifacts(self) -> Path:
         """The files that MLflow's own store speaks of."""
         return self.root / "mlartifacts"

@@ -14,7 +14,9 @@ from pipeline.records import Card, Plan, Run
 from pipeline.records.cost import VariantCost
 from pipeline.records.results import CellResult
 from pipeline.records.study import VariantFacts
-from pipeline.results.read import EvaluationPaths
+from pipeline.results.read import EvaluationPaths, Evidence
+from pipeline.results.repeats import repeat
+from pipeline.results.training import training
 from pipeline.tracking.content import Content, DatasetInput, Point, point
 from pipeline.tracking.names import TAG_LIMIT, clip, flatten
 from pipeline.tracking.sources import Sources, ms, report_files
@@ -127,8 +129,10 @@ def _variant(sources: Sources, name: str, cells: Sequence[Content]) -> Content:
         found = described.variants.get(name)
         if found:
             numbers |= {f"{metric}/mean": found.mean, f"{metric}/sd": found.sd, f"{metric}/delta": found.delta}
+    again = repeat(evidence, name) if name in evidence.repeats else None
+    if again:
+        numbers |= {"mean": again.mean, "sd": again.sd, "n": again.n, "delta": again.delta}
     improved = compared.p_improve if compared else None
-    verdict = compared.verdict if compared else None
     return Content(
         key=f"variant/{name}",
         name=name,
@@ -145,13 +149,22 @@ def _variant(sources: Sources, name: str, cells: Sequence[Content]) -> Content:
             "role": "variant",
             "variant": name,
             "key": f"variant/{name}",
-            "verdict": verdict or ("baseline" if name == evidence.baseline else "none"),
-            "pairs_improved": f"{improved[0]}/{improved[1]}" if improved else "-/-",
+            "verdict": _verdict(evidence, name),
+            "pairs_improved": f"{improved[0]:g}/{improved[1]}" if improved else "-/-",
             "cells": f"{sum(cell.status == 'FINISHED' for cell in own)} of {len(sources.study.seeds)}",
             "mlflow.note.content": clip(_note(facts), TAG_LIMIT),
         },
         datasets=_datasets(sources),
     )
+
+
+def _verdict(evidence: Evidence, name: str) -> str:
+    if name == evidence.baseline:
+        return "baseline"
+    if name in evidence.repeats:
+        return "A/A"
+    row = evidence.comparison.variants[name]
+    return "no finished run" if row.n == 0 else row.verdict or "not_claimed"
 
 
 def _compared(row: VariantComparison) -> dict[str, float | None]:
@@ -274,4 +287,5 @@ def _note(facts: VariantFacts) -> str:
 def _claim(sources: Sources) -> str:
     refusals = [refusal.text for refusal in sources.evidence.comparison.refusals]
     demo = ["This is the demo: it shows the tool, not the modules."] if sources.evidence.study.demo else []
-    return "\n\n".join([*demo, *refusals, "The whole report: artifact `report/ablation.html`."])
+    standing = [found.sentence] if (found := training(sources.evidence)).undertrained else []
+    return "\n\n".join([*demo, *standing, *refusals, "The whole report: artifact `report/ablation.html`."])

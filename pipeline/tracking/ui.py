@@ -10,12 +10,14 @@ from pipeline import study
 from pipeline.common.errors import UserError
 from pipeline.common.paths import Paths
 from pipeline.tracking.connect import SERVERS, one_writer, open_store, resolve
+from pipeline.tracking.sync import sync
+from pipeline.tracking.views import COMPARISON_VIEW
 
 HOST = "127.0.0.1"
 
 
 def serve(paths: Paths, port: int) -> None:
-    """Become `mlflow ui`, once the store is there.
+    """Become `mlflow ui`, with the study in the store; the address that it prints is the comparison.
 
     Made by `mlflow ui` itself, a store is spoilt where `track` or `watch` makes it at the same time. Raises UserError
     where the port is taken or a server shows the store already, TrackingError where the store cannot be opened.
@@ -31,9 +33,16 @@ def serve(paths: Paths, port: int) -> None:
             raise UserError(
                 f"--port {port}: {error.strerror} on {HOST}; stop what runs there or name another"
             ) from None
-    with one_writer(paths):
-        store = open_store(paths, address, study.load(paths.params).study)
+    if paths.evaluation.is_dir():
+        experiment = sync(paths).experiment_id
+    else:
+        with one_writer(paths):
+            experiment = open_store(paths, address, study.load(paths.params).study).experiment_id
     os.environ["MLFLOW_BACKEND_STORE_URI"] = address  # not on the command line, where all see its password
     command = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(port)]
-    print(f"the study: http://{HOST}:{port}/#/experiments/{store.experiment_id}/runs; Ctrl-C stops MLflow", flush=True)
+    print(f"the comparison: http://{HOST}:{port}/#/experiments/{experiment}/runs?{COMPARISON_VIEW}")
+    print(f"Ctrl-C stops MLflow; what it says is in {paths.store_log}", flush=True)
+    log = os.open(paths.store_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(log, stream.fileno())
     os.execv(sys.executable, command)

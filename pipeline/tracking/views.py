@@ -10,7 +10,8 @@ import json
 from typing import Any
 
 PREFIX = "mlflow.sharedViewState."
-COMPARISON = ("mean", "sd", "delta", "ci_lo", "ci_hi", "p_adjusted", "gflops", "attention_parameters",
+COMPARISON_VIEW = "viewStateShareKey=comparison"  # of a page's address
+COMPARISON = ("delta", "ci_lo", "ci_hi", "mean", "sd", "p_adjusted", "gflops", "attention_parameters",
               "latency_ms/median")  # fmt: skip
 FIXED_COLUMNS = ("0", "attributes.`Run Name`", "runDateAndNestInfo", "duration")  # the page's own ids
 CURVES = ("AP", "AP50", "AP75", "loss", "seconds")

@@ -21,14 +21,32 @@ def free_port() -> int:
 
 
 @contextmanager
-def mlflow_server(folder: Path, backend: str) -> Iterator[str]:
-    """`mlflow server` with its artifacts under `folder`; gives its address."""
+def mlflow_server(
+    folder: Path, backend: str, artifacts: str | None = None, options: tuple[str, ...] = (), **environment: str
+) -> Iterator[str]:
+    """`mlflow server` with its artifacts under `folder`, or where `artifacts` says; gives its address."""
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", backend, "--artifacts-destination", str(folder / "artifacts")]
-    with started(command, folder / "server.log") as process:
+    command += ["--backend-store-uri", backend, "--artifacts-destination", artifacts or str(folder / "artifacts")]
+    with started([*command, *options], folder / "server.log", None, **environment) as process:
         address = f"http://127.0.0.1:{port}"
         wait_for(address, process, folder / "server.log")
+        yield address
+
+
+@contextmanager
+def s3(folder: Path) -> Iterator[str]:
+    """An S3 of moto's, with a bucket `lab`; gives its address."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    with started([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], folder / "s3.log"):
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            try:
+                requests.put(f"{address}/lab", timeout=2)
+                break
+            except requests.RequestException:
+                time.sleep(0.2)
         yield address
 
 
@@ -76,8 +94,8 @@ def postgres_programs() -> Path | None:
 
 
 @contextmanager
-def started(command: list[str], log: Path, cwd: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+def started(command: list[str], log: Path, cwd: Path | None = None, **given: str) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")} | given
     environment |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # starts sooner
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -40,8 +40,15 @@ class Tree:
     """A study under `root`. Change an attribute, then `write` again: as `dvc repro` would leave it."""
 
     def __init__(
-        self, root: Path, variants: tuple[str, ...] = VARIANTS, seeds: tuple[int, ...] = (0, 1, 2), steps: int = 4
+        self,
+        root: Path,
+        variants: tuple[str, ...] = VARIANTS,
+        seeds: tuple[int, ...] = (0, 1, 2),
+        steps: int = 4,
+        module: str | None = None,
     ):
+        """`module` is the attention of every variant; without one a variant is named after its own."""
+        self.module = module
         self.root, self.variants, self.seeds, self.steps = root, list(variants), list(seeds), steps
         self.lr = dict.fromkeys(variants, 0.001)  # a setting of each variant: change it and its cells are new
         self.states: dict[tuple[str, int], Literal["failed", "missing"]] = {}  # cells that are not done
@@ -156,7 +163,7 @@ class Tree:
 
     def _params(self) -> None:
         variants = {
-            name: {} if name == "baseline" else {"attention": [{"name": part} for part in name.split("_")]}
+            name: {} if name == "baseline" else {"attention": [{"name": p} for p in (self.module or name).split("_")]}
             for name in self.variants
         }
         content = {

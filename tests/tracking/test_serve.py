@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -28,6 +29,7 @@ FEW = {"variants": ("baseline", "cbam"), "seeds": (0, 1)}
 def test_it_may_be_started_with_a_watch_before_there_is_a_store(tree: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     study = tree(**FEW)
     (study.root / "mlflow.db").unlink()
+    shutil.rmtree(study.paths.evaluation)  # the first training of a study: nothing is evaluated yet
     study.train("cbam", 0, step=2)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     port, pipeline = free_port(), [sys.executable, "-m", "pipeline"]
@@ -40,7 +42,8 @@ def test_it_may_be_started_with_a_watch_before_there_is_a_store(tree: Make, monk
         assert watch.poll() is None, logs[1].read_text()
         experiment = client(study.root).get_experiment_by_name("demo")
         assert experiment is not None
-        assert f"http://127.0.0.1:{port}/#/experiments/{experiment.experiment_id}/runs" in logs[0].read_text()
+        page = f"http://127.0.0.1:{port}/#/experiments/{experiment.experiment_id}/runs?viewStateShareKey=comparison"
+        assert page in logs[0].read_text()
         wait_until(lambda: runs(client(study.root)))
         assert [run.data.tags["cell"] for run in runs(client(study.root))] == ["cbam-0"]
 
@@ -69,3 +72,15 @@ def test_an_address_with_a_password_is_on_no_command_line(tree: Make) -> None:
         process.kill()
     assert b"other.db" not in line
     assert (study.root / "other.db").exists()
+
+
+def test_it_fills_a_store_that_is_empty_and_its_server_talks_to_a_file(tree: Make) -> None:
+    study = tree(**FEW)
+    port = free_port()
+    command, log = [sys.executable, "-m", "pipeline", "ui", "--port", str(port)], study.root / "ui.log"
+    with started(command, log, cwd=study.root, PYTHONPATH=str(ROOT)) as process:
+        wait_for(f"http://127.0.0.1:{port}", process, log, 60)
+        assert len(runs(client(study.root))) == 7
+    lines = log.read_text().splitlines()
+    assert [line.partition(":")[0].partition(";")[0] for line in lines] == ["the comparison", "Ctrl-C stops MLflow"]
+    assert study.paths.store_log.stat().st_size > 0

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from mlflow import MlflowClient
 
 from pipeline.tracking import TrackingError, sync
 from pipeline.tracking.watch import Watcher
 
-from .contents import client, contents, one, runs
-from .servers import mlflow_server, postgres, postgres_programs
+from .contents import artifacts, client, contents, one, runs
+from .servers import mlflow_server, postgres, postgres_programs, s3
 from .study_tree import Tree
 
 FEW = {"variants": ("baseline", "cbam"), "seeds": (0, 1)}
@@ -118,3 +119,39 @@ def test_sqlite_in_time(tmp_path: Path) -> None:
     seconds = time.perf_counter() - began
     print(f"33 cells of 1,000 points to sqlite, the store made too: {seconds:.1f} s")
     assert seconds < 30
+
+
+@pytest.mark.slow
+def test_a_server_with_users_and_an_s3_store(
+    tmp_path: Path, fresh_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's own basic authentication, and artifacts in an S3-compatible store behind the server."""
+    shutil.copyfile(fresh_store, tmp_path / "server.db")
+    settings = tmp_path / "auth.ini"
+    settings.write_text(
+        "[mlflow]\ndefault_permission = READ\n"
+        f"database_uri = sqlite:///{tmp_path}/auth.db\n"
+        "admin_username = lab\nadmin_password = a secret of twelve\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+    )
+    made = study(tmp_path / "study", "guarded").report()
+    with s3(tmp_path) as store:
+        environment = {
+            "MLFLOW_AUTH_CONFIG_PATH": str(settings), "MLFLOW_FLASK_SERVER_SECRET_KEY": "key",
+            "MLFLOW_S3_ENDPOINT_URL": store, "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }  # fmt: skip
+        backend, options = f"sqlite:///{tmp_path}/server.db", ("--app-name", "basic-auth")
+        with mlflow_server(tmp_path, backend, "s3://lab/mlflow", options, **environment) as address:
+            with pytest.raises(TrackingError, match="the server wants a user: set MLFLOW_TRACKING_USERNAME"):
+                sync(made.paths, uri=address)
+            monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "lab")
+            monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "a secret of twelve")
+            receipt = sync(made.paths, uri=address)
+            assert (receipt.created, receipt.uri) == (7, address)
+            assert sync(made.paths, uri=address).unchanged == 7
+            found = MlflowClient(address)
+            assert "report/ablation.html" in artifacts(found, one(found, "study", study="guarded"))
+            listed = requests.get(f"{store}/lab?prefix=mlflow", timeout=5).text
+    assert "ablation.html" in listed
+    assert not (tmp_path / "artifacts").exists()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +12,10 @@ from typing import Any
 import pytest
 
 from pipeline.tracking import sync
+from tests.conftest import ROOT
+from tests.conftest import wait_for as wait_until
 
-from .servers import mlflow_ui
+from .servers import free_port, mlflow_ui, started, wait_for
 from .study_tree import VARIANTS, Tree
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -64,7 +69,7 @@ def test_the_steps_of_the_readme(tree: Callable[..., Tree], page: Any) -> None:
             "all => all.map(h => [h.getBoundingClientRect().x, h.getAttribute('col-id')])"
         )
         columns = [str(name) for _, name in sorted(headers) if "`" in name]
-        assert columns[1:6] == ["tags.`verdict`", *(f"metrics.`{name}`" for name in ("mean", "sd", "delta", "ci_lo"))]
+        assert columns[1:5] == ["tags.`verdict`", *(f"metrics.`{name}`" for name in ("delta", "ci_lo", "ci_hi"))]
         page.screenshot(path=study.root / "comparison.png")
 
         open_runs(page, runs, 33, "?viewStateShareKey=cells")
@@ -86,4 +91,36 @@ def test_the_steps_of_the_readme(tree: Callable[..., Tree], page: Any) -> None:
         page.get_by_text("report", exact=True).click()
         page.get_by_text("ablation.md", exact=True).click()
         page.get_by_text("Ablation", exact=True).first.wait_for()
+        page.get_by_text("ablation.html", exact=True).click()
+        page.frame_locator("iframe").get_by_text("# Ablation").wait_for()
         page.screenshot(path=study.root / "report.png")
+
+
+def test_the_address_that_is_printed_shows_the_comparison_at_first_sight(tree: Callable[..., Tree], page: Any) -> None:
+    study = tree(variants=("baseline", "se", "cbam", "gam"))
+    command, log = [sys.executable, "-m", "pipeline", "ui", "--port", str(free_port())], study.root / "ui.log"
+    with started(command, log, cwd=study.root, PYTHONPATH=str(ROOT)) as process:
+        wait_until(lambda: "Ctrl-C" in log.read_text())
+        (address,) = re.findall(r"http://\S+", log.read_text())
+        wait_for(address.partition("/#")[0], process, log)
+        page.goto(address)
+        page.get_by_text("4 matching runs").wait_for()
+        page.locator(".ag-row a[href*='/runs/']").nth(3).wait_for()
+        assert names(page) == ["gam", "cbam", "se", "baseline"]
+        page.wait_for_timeout(1000)
+        page.screenshot(path=study.root / "first.png")
+
+
+def test_the_page_of_five_hundred_cells_opens_in_time(tree: Callable[..., Tree], page: Any) -> None:
+    study = tree(variants=("baseline", *(f"v{i}" for i in range(99))), seeds=(0, 1, 2, 3, 4), steps=20, module="se")
+    experiment = sync(study.paths).experiment_id
+    with mlflow_ui(study.root) as address:
+        page.goto(address)  # the program itself, which a browser keeps
+        began = time.perf_counter()
+        page.goto("about:blank")
+        page.goto(f"{address}/#/experiments/{experiment}/runs?viewStateShareKey=comparison")
+        page.locator(".ag-row a[href*='/runs/']").first.wait_for()
+        seconds = time.perf_counter() - began
+        print(f"the comparison of 500 cells opens in {seconds:.1f} s")
+        assert names(page)[0] == "v98"
+        assert seconds < 5
