@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pipeline.report.blocks import Column, Entry, Table
 from pipeline.report.text import Markdown
-from pipeline.report.words import NOTHING, REPEAT, VERDICTS, interval, millions, number, p_value, signed
+from pipeline.report.words import NOTHING, REPEAT, VERDICTS, interval, millions, number, p_value, plural, signed
 from pipeline.results.read import Evidence
 from pipeline.results.repeats import repeat
+
+BRIEF_ROWS = 20
 
 
 def headline(evidence: Evidence) -> Table:
@@ -25,6 +27,18 @@ def headline(evidence: Evidence) -> Table:
     compared = [[Entry(name), *_compared(evidence, name), *_costs(evidence, name)] for name in evidence.outcomes]
     repeats = [[Entry(name), *_repeated(evidence, name), *_costs(evidence, name)] for name in evidence.repeats]
     return Table("Every variant against the baseline", columns, [*compared, *repeats], narrow=True)
+
+
+def brief(evidence: Evidence) -> tuple[Table, str]:
+    """The first four columns for a pull request or a chat, and a sentence on the variants that are left out."""
+    whole = headline(evidence)
+    rows = [row[:4] for row in whole.rows]
+    left_out = len(rows) - BRIEF_ROWS
+    text = ""
+    if left_out > 0:
+        rows = [*rows[: BRIEF_ROWS // 2], *rows[-BRIEF_ROWS // 2 :]]
+        text = f"The highest and the lowest; {plural(left_out, 'variant')} between them: see the report."
+    return Table(whole.name, whole.columns[:4], rows), text
 
 
 def _compared(evidence: Evidence, name: str) -> list[Entry]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pipeline.records import Card
 from pipeline.report import examples, plots, records, sweeps, tables, verdict
 from pipeline.report.blocks import Alert, Figure, Table
-from pipeline.report.headline import headline
+from pipeline.report.headline import brief, headline
 from pipeline.report.methods import Method, methods
 from pipeline.report.standing import standing, stands
 from pipeline.report.text import Markdown
@@ -34,6 +34,8 @@ class Report:
     verdict: Sequence[Markdown]
     settings: Table
     headline: Table
+    brief: Table
+    between: str
     cost_note: Markdown
     uncounted: Markdown
     forest: Figure | None
@@ -79,6 +81,7 @@ def build(evidence: Evidence) -> Report:
     """Numbers to view model; reads nothing, draws nothing."""
     comparison, study = evidence.comparison, evidence.study
     article = study.article
+    short, between = brief(evidence)
     return Report(
         study=study.study,
         demo=study.demo,
@@ -93,6 +96,8 @@ def build(evidence: Evidence) -> Report:
         verdict=verdict.verdict(evidence),
         settings=records.settings(evidence),
         headline=headline(evidence),
+        brief=short,
+        between=between,
         cost_note=records.cost_note(evidence),
         uncounted=records.uncounted(evidence),
         forest=plots.forest(evidence),

@@ -17,7 +17,7 @@ from pipeline.results.read import Evidence
 from pipeline.results.read import read as read_evidence
 from pipeline.tracking.content import Point, point
 
-REPORT = ("ablation.md", "ablation.html", "figures")
+REPORT = ("ablation.md", "ablation.html", "summary.md", "figures")
 
 
 @dataclass(frozen=True)
