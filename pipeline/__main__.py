@@ -168,7 +168,7 @@ def attention(
 
 @app.command()
 def preset(
-    name: Annotated[str, typer.Argument(help="demo, article or coco2017")],
+    name: Annotated[str, typer.Argument(help="demo, article, coco2017 or modern")],
     output: Annotated[Path, typer.Option(help="where to write; an existing file is kept")] = HERE.params,
     force: Annotated[bool, typer.Option(help="replace an existing file")] = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Ready-made studies, as the params.yaml they start from: demo, article, coco2017."""
+"""Ready-made studies, as the params.yaml they start from: demo, article, coco2017, modern."""
 
 from __future__ import annotations
 

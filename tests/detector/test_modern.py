@@ -1,0 +1,80 @@
+"""The preset of twelve modules at their papers' places, and each of them at every place: thin, on four pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmengine.optim import build_optim_wrapper
+
+from pipeline.commands import presets
+from pipeline.common.files import read_json
+from pipeline.common.paths import CellPaths
+from pipeline.detector.config import resolve
+from pipeline.detector.placement import attention_modules
+from pipeline.detector.train import train
+from pipeline.study import load
+
+from . import tiny
+
+MODERN = load(presets.FOLDER / "modern.yaml")
+NAMES = [name for name in MODERN.variants if name != "baseline"]
+PLACES = ("after_conv1", "after_conv2", "after_conv3", "before_add", "after_stage", "neck")
+# The thin detector's maps are of 16 to 512 channels, and of 2 x 3 pixels at the last stage.
+THIN: dict[str, dict[str, Any]] = {
+    "ela": {"variant": "B"}, "ema": {"factor": 8}, "gc": {"ratio": 1 / 8}, "scsa": {"window": 1},
+}  # fmt: skip
+
+
+def variant(name: str, **changes: Any) -> dict[str, Any]:
+    """The preset's variant, or the same module elsewhere, with options that fit thin maps."""
+    (module,) = MODERN.variants[name].attention
+    found = {"attention": module.name, "place": module.place, "stages": module.stages, **changes}
+    return {**found, "options": {**module.options, **THIN.get(name, {})}}
+
+
+def test_the_preset_is_a_baseline_and_twelve_modules() -> None:
+    modules = [insertion for variant in MODERN.variants.values() for insertion in variant.attention]
+    assert sorted(module.name for module in modules) == sorted(NAMES)
+    assert len(NAMES) == 12
+    assert not MODERN.variants["baseline"].attention
+
+
+def trains_a_step(config: Any, batch: Any) -> None:
+    model = tiny.build(config)
+    inserted = attention_modules(model)
+    before = {key: value.detach().clone() for m in inserted.values() for key, value in named(m)}
+    model.train()
+    loss = tiny.loss_of(model, batch)
+    build_optim_wrapper(model, config.optim_wrapper).update_params(loss)
+    assert inserted
+    assert loss.isfinite()
+    assert all(value.isfinite().all() for value in model.state_dict().values())
+    after = {key: value for m in inserted.values() for key, value in named(m)}
+    assert not before or any((after[key] != value).any() for key, value in before.items())
+
+
+def named(module: Any) -> list[tuple[int, Any]]:
+    return [(id(parameter), parameter) for parameter in module.parameters()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_variant_trains_a_step(name: str, batch: Any) -> None:
+    trains_a_step(resolve(tiny.study({"x": variant(name)}), "x"), batch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", NAMES)
+def test_each_module_trains_a_step_at_every_place(name: str, place: str, batch: Any) -> None:
+    found = variant(name, place=place, stages=None)
+    trains_a_step(resolve(tiny.study({"x": found}), "x"), batch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["baseline", *NAMES])
+def test_each_variant_runs_an_epoch(name: str, tmp_path: Path) -> None:
+    study = tiny.study({name: variant(name)} if name != "baseline" else {})
+    train(tiny.plan(study, name), 0, "e" * 64, CellPaths(tmp_path))
+    assert read_json(tmp_path / "run.json")["state"] == "done"
