@@ -51,6 +51,9 @@ class Attention(nn.Module):
         if self.identity_scale is not None:
             nn.init.zeros_(self.identity_scale)
 
+    def check_map(self, height: int, width: int) -> None:
+        """Raises UserError for a map that is too small for the module."""
+
     def pixel_pairs(self, height: int, width: int) -> int:
         """How many pairs of pixels are compared for one image of this size; of the order (H W)^2 where any are.
 

@@ -44,12 +44,15 @@ class SCSA(Attention):
             nn.Conv2d(channels, channels, 1, groups=channels, bias=False) for _ in range(3)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        if min(x.shape[2:]) < self.window:
+    def check_map(self, height: int, width: int) -> None:
+        if min(height, width) < self.window:
             raise UserError(
-                f"attention `scsa`: a map of {x.shape[2]} x {x.shape[3]} is below option `window` {self.window}; "
-                "allowed: a smaller window, earlier stages, or larger images"
+                f"attention `scsa`: a map of {height} x {width} is below option `window` {self.window}; allowed: a "
+                "smaller window, earlier stages, or larger images"
             )
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.check_map(*x.shape[2:])
         rows = self._gate(mean(x, 3).squeeze(3), self.norm_rows)
         columns = self._gate(mean(x, 2).squeeze(2), self.norm_columns)
         z = x * rows.unsqueeze(3).to(x.dtype) * columns.unsqueeze(2).to(x.dtype)

@@ -28,10 +28,13 @@ class SimAM(Attention):
         super().__init__()
         self.regularization = positive("regularization", regularization)
 
+    def check_map(self, height: int, width: int) -> None:
+        if height * width < 2:
+            raise UserError("attention `simam`: a map of one pixel has no variance; allowed: H * W of at least 2")
+
     def forward(self, x: Tensor) -> Tensor:
         """In float32 at least: the sum of squares overflows half precision from |x| of about 10 on."""
-        if x.shape[2] * x.shape[3] < 2:
-            raise UserError("attention `simam`: a map of one pixel has no variance; allowed: H * W of at least 2")
+        self.check_map(*x.shape[2:])
         values = at_least_float32(x)
         d = (values - mean(values, 2, 3)).square()
         v = d.sum((2, 3), keepdim=True) / (x.shape[2] * x.shape[3] - 1)
