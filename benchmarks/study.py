@@ -25,7 +25,9 @@ from ruamel.yaml import YAML
 
 from pipeline.common.files import read_json
 from pipeline.common.machine import cores
+from pipeline.common.paths import Paths
 from pipeline.common.progress import duration
+from pipeline.records import Plan
 from pipeline.study.code import ROOT
 
 STOCK_VARIANTS, STOCK_SEED = ("baseline", "se", "cbam", "sge"), 0
@@ -130,10 +132,8 @@ def dump(project: Path, variant: str) -> tuple[Path, int]:
     """A plan's config as a file that MMDetection's tools read, and the epochs it trains."""
     from mmengine.config import Config
 
-    from pipeline.detector.train import tuples
-
     path = project / f"{variant}.py"
-    config = Config(tuples(read_json(project / f"data/plans/{variant}.json")["config"]))
+    config = Config(Plan.read(Paths(project).plan(variant)).mmengine_config())
     config.dump(path)
     return path, config.train_cfg.max_epochs
 

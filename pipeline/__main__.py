@@ -135,6 +135,22 @@ def power(
 
 
 @app.command()
+def configs(
+    words: Annotated[
+        list[str] | None, typer.Argument(help="parts of the name, e.g. rtmdet tiny; none lists all")
+    ] = None,
+) -> None:
+    """The configs that MMDetection ships, with backbone, neck and whether a study can train them."""
+    command("detectors").configs(words or [])
+
+
+@app.command()
+def places() -> None:
+    """Every place for attention in the study's detector, and what each variant adds there."""
+    command("detectors").places(HERE)
+
+
+@app.command()
 def status() -> None:
     """Every cell of the study: done, running, interrupted, failed or to do."""
     command("status").show(HERE)

@@ -80,6 +80,7 @@ def clone(folder: Path) -> Project:
     for name in listed:
         if name.split("/")[0] in (
             "pipeline",
+            "configs",
             "data",
             "dvc.yaml",
             ".dvc",

@@ -12,14 +12,14 @@ CONFIG: dict[str, Any] = {
     "model": {"backbone": {"depth": 50}},
     "optim_wrapper": {"optimizer": {"type": "AdamW", "lr": 0.001}},
     "train_dataloader": {"dataset": {"data_prefix": {"img": "a/"}}},
-    "resources": {"device": "cpu", "threads": 1, "processes": 1},
+    "resources": {"device": "cpu", "threads": 1, "processes": 1, "image_size": [96, 64]},
 }
 
 
 def plan(**changes: Any) -> Plan:
     content = {
         "variant": "se", "repeat": 0, "config": CONFIG, "weights": None, "code": {}, "versions": {"torch": "2.13.0"},
-        "digest": "p",
+        "tuples": [], "notes": [], "digest": "p",
     }  # fmt: skip
     return Plan.model_validate({**content, **changes})
 
@@ -37,8 +37,8 @@ def run(**changes: Any) -> Run:
         "fingerprint": FINGERPRINT, "variant": "se", "seed": 1, "state": "done", "epochs": 5, "steps": 20,
         "seconds": 9.0, "predict_seconds": 1.5, "started": 1e9, "finished": 1e9 + 10.5, "device": "cpu",
         "hardware": "a processor", "host": "here", "threads": 1, "world_size": 1, "versions": {"torch": "2.13.0"},
-        "gpu_memory": None, "resumed_from": None, "weights": None, "parameters": 1000, "attention_parameters": 10,
-        "checkpoint_sha256": "c" * 64, "predictions_sha256": "d" * 64,
+        "gpu_memory": None, "resumed_from": None, "weights": None, "averaged": False, "parameters": 1000,
+        "attention_parameters": 10, "checkpoint_sha256": "c" * 64, "predictions_sha256": "d" * 64,
     }  # fmt: skip
     return Run.model_validate({**content, **changes})
 

@@ -31,6 +31,7 @@ def run(variant: str, seed: int, fingerprint: str, **changes: Any) -> Run:
         "versions": VERSIONS,
         "gpu_memory": None,
         "resumed_from": None,
+        "averaged": False,
         "weights": None,
         "parameters": 2_600_000,
         "attention_parameters": 0,
@@ -42,7 +43,15 @@ def run(variant: str, seed: int, fingerprint: str, **changes: Any) -> Run:
 
 def plan(variant: str, config: dict[str, Any], digest: str) -> Plan:
     return Plan(
-        variant=variant, repeat=0, config=config, weights=None, code={}, versions={"torch": "2.13.0"}, digest=digest
+        variant=variant,
+        repeat=0,
+        config=config,
+        tuples=[],
+        notes=[],
+        weights=None,
+        code={},
+        versions={"torch": "2.13.0"},
+        digest=digest,
     )
 
 

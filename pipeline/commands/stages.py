@@ -42,6 +42,8 @@ def plan(paths: Paths) -> None:
     added = watch(paths.stages, {file for content in plans.values() for file in outside(content.code)})
     if added:
         say(f"{paths.stages}: {', '.join(added)} now among what DVC watches for the stage plan; keep that line")
+    for note in plans[study.evaluation.baseline].notes:
+        say(f"note: {note}")
     say(f"{len(plans)} plans, {len(plans) * len(study.seeds)} cells")
 
 
@@ -61,14 +63,16 @@ def pretrained(study: Study) -> Pretrained | None:
 def plan_of(study: Study, variant: str, manifest: Manifest, paths: Paths, weights: Pretrained | None = None) -> Plan:
     """One variant's plan. Raises UserError, prefixed by the variant, for what cannot be built, explodes or does not fit
     the weights."""
-    from pipeline.detector.config import resolve
+    from pipeline.detector.config.check import checked
+    from pipeline.detector.config.notes import notes
     from pipeline.detector.cost import attention_parameters
     from pipeline.detector.trial import try_imported
     from pipeline.study.plan import make
 
     detector = study.detector
     try:
-        config = resolve(study, variant, manifest).to_dict()
+        resolved = checked(study, variant, manifest)
+        config = resolved.to_dict()
         if any(":" in insertion.name for insertion in study.variants[variant].attention):
             try_imported(config)
         count = attention_parameters(config)
@@ -81,7 +85,7 @@ def plan_of(study: Study, variant: str, manifest: Manifest, paths: Paths, weight
             f"detector.parameter_budget allows {detector.parameter_budget:,} (another place, fewer stages, or a larger "
             "budget)"
         )
-    return make(study, variant, config, planned)
+    return make(study, variant, config, planned, notes(study, resolved))
 
 
 def cost(paths: Paths) -> None:
@@ -89,7 +93,8 @@ def cost(paths: Paths) -> None:
 
     study = load(paths.params)
     plans = {name: Plan.read(paths.plan(name)) for name in study.variants}
-    measure(plans, study.train.image_size, LATENCY_ROUNDS).write(paths.cost)
+    image_size = next(iter(plans.values())).resources.image_size
+    measure(plans, image_size, LATENCY_ROUNDS).write(paths.cost)
 
 
 def evaluate(paths: Paths) -> None:

@@ -24,6 +24,11 @@ class Paths:
         return self.root / "params.yaml"
 
     @property
+    def configs(self) -> Path:
+        """Detector configs of the user's own."""
+        return self.root / "configs"
+
+    @property
     def cluster(self) -> Path:
         return self.root / "cluster.yaml"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 
 from pipeline.common.errors import UserError
 from pipeline.detector import tensors
@@ -24,8 +24,11 @@ PARTS = {"meta", "state_dict", "optimizer", "param_schedulers", "message_hub"}
 
 
 @HOOKS.register_module()
-class WholeCheckpoints(Hook):
-    """After each epoch `epoch_N.pth` in the work folder; MMEngine's own hook deletes the old one first."""
+class AtomicCheckpointHook(Hook):
+    """After each epoch `epoch_N.pth` in the work folder; MMEngine's own hook deletes the old one first.
+
+    A loop that counts iterations has one epoch alone: there it is after each pass over the images.
+    """
 
     priority = "VERY_LOW"  # after the schedulers have stepped
 
@@ -37,13 +40,24 @@ class WholeCheckpoints(Hook):
         checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
 
     def after_train_epoch(self, runner: Runner) -> None:
+        if not isinstance(runner.train_loop, IterBasedTrainLoop):
+            self._save(runner, runner.epoch + 1, by_epoch=True)
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        passes, rest = divmod(runner.iter + 1, len(runner.train_dataloader))
+        if isinstance(runner.train_loop, IterBasedTrainLoop) and not rest:
+            self._save(runner, passes, by_epoch=False)
+
+    def _save(self, runner: Runner, number: int, by_epoch: bool) -> None:
         if runner.rank != 0:
             return
         folder = Path(runner.work_dir)
-        final = folder / f"epoch_{runner.epoch + 1}.pth"
+        final = folder / f"epoch_{number}.pth"
         part = final.with_suffix(".part")
         try:
-            runner.save_checkpoint(str(folder), part.name, by_epoch=True)
+            runner.save_checkpoint(str(folder), part.name, by_epoch=by_epoch)
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.replace(final)
@@ -55,12 +69,16 @@ class WholeCheckpoints(Hook):
 
 def saved(folder: Path) -> Iterator[Path]:
     """The checkpoints of a work folder, newest first."""
-    found = [(int(match[1]), path) for path in folder.glob("epoch_*.pth") if (match := NAME.fullmatch(path.name))]
-    return (path for _, path in sorted(found, reverse=True))
+    found = [path for path in folder.glob("epoch_*.pth") if NAME.fullmatch(path.name)]
+    return iter(sorted(found, key=_number, reverse=True))
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.removeprefix("epoch_"))
 
 
 def newest_valid(folder: Path) -> tuple[Path, int] | None:
-    """The newest checkpoint that loads, with its epoch; None if there is none.
+    """The newest checkpoint that loads, with its epoch (its pass, in a loop of iterations); None if there is none.
 
     A damaged one is passed over with a line in the log and deleted by the next epochs as usual. Raises Foreign for one
     that this project cannot have written: it would run a program.
@@ -73,18 +91,16 @@ def newest_valid(folder: Path) -> tuple[Path, int] | None:
         except UserError as error:
             reason = str(error)
         else:
-            epoch = _epoch(content)
-            if epoch is not None:
-                return path, epoch
+            if _is_whole(content):
+                return path, _number(path)
             reason = f"{path}: parts are missing"
         print(f"checkpoint {path.name} is broken and passed over ({reason})", flush=True)
     return None
 
 
-def _epoch(content: Mapping[str, Any]) -> int | None:
-    """The epoch of a checkpoint that has all that resuming needs."""
+def _is_whole(content: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint has all that resuming needs."""
     meta = content.get("meta")
     if not content.keys() >= PARTS or not isinstance(meta, dict):
-        return None
-    epoch, done = meta.get("epoch"), meta.get("iter")
-    return epoch if isinstance(epoch, int) and isinstance(done, int) else None
+        return False
+    return isinstance(meta.get("epoch"), int) and isinstance(meta.get("iter"), int)

@@ -19,8 +19,9 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from pipeline.detector.device import hardware, use_device
 from pipeline.detector.placement import attention_modules
-from pipeline.detector.train import hardware, use_device
+from pipeline.detector.places.maps import build_without_weights
 from pipeline.records import Cost, Plan
 from pipeline.records.cost import Quartiles, VariantCost
 
@@ -106,10 +107,7 @@ def _size(model: nn.Module) -> dict[str, int]:
 
 def attention_parameters(config: Mapping[str, Any]) -> int:
     """Learnable parameters that the attention of a resolved config adds; built on no device, so at no cost."""
-    init_default_scope("mmdet")
-    with torch.device("meta"):
-        model = MODELS.build(Config({"model": config["model"]}).model)
-    return _size(model)["attention_parameters"]
+    return _size(build_without_weights(config["model"]))["attention_parameters"]
 
 
 class _Seen(TorchDispatchMode):

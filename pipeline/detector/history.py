@@ -45,13 +45,13 @@ class History(Hook):
         self.cell = CellPaths(Path(runner.work_dir))
         self.path = self.cell.history
         cut_after(self.path, runner.iter)
-        self.pace = Pace(runner.max_epochs, runner.max_iters, runner.iter, elapsed(self.cell))
+        self.pace = Pace.of(runner)
         self.last = (runner.iter, time.time())
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
-        done = runner.iter + 1
+        done, epoch = runner.iter + 1, epoch_of(runner, runner.iter + 1)
         end_of_epoch = done % len(runner.train_dataloader) == 0
         if runner.rank != 0 or (done % self.interval and not end_of_epoch):
             return
@@ -63,19 +63,20 @@ class History(Hook):
             if name.startswith("train/") and ("loss" in name or name == "train/acc")
         }
         if not math.isfinite(values.get("loss", 0.0)):
-            raise Diverged(f"the loss is {values['loss']} at iteration {done} of epoch {runner.epoch + 1}")
+            raise Diverged(f"the loss is {values['loss']} at iteration {done} of epoch {epoch}")
         values["lr"] = float(runner.optim_wrapper.get_lr()["lr"][0])
         values["seconds_per_iter"] = (now - self.last[1]) / since
-        append(self.path, ((runner.epoch + 1, done, f"{now:.3f}", key, repr(value)) for key, value in values.items()))
+        append(self.path, ((epoch, done, f"{now:.3f}", key, repr(value)) for key, value in values.items()))
         self.last = (done, now)
-        beat = self.pace.beat(runner.epoch + 1, done, values.get("loss"))
+        beat = self.pace.beat(epoch, done, values.get("loss"))
         beat.write(self.cell.heartbeat)
         say(line(beat), end_of_epoch)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         value = (metrics or {}).get("coco/bbox_mAP")
         if runner.rank == 0 and value is not None and hasattr(self, "path"):
-            append(self.path, [(runner.epoch, runner.iter, f"{time.time():.3f}", "val/AP", repr(float(value)))])
+            epoch = epoch_of(runner, runner.iter)
+            append(self.path, [(epoch, runner.iter, f"{time.time():.3f}", "val/AP", repr(float(value)))])
 
 
 class Pace:
@@ -87,6 +88,12 @@ class Pace:
     def __init__(self, epochs: int, steps: int, first: int, before: float = 0.0) -> None:
         self.epochs, self.steps, self.first, self.before, self.start = epochs, steps, first, before, time.time()
 
+    @classmethod
+    def of(cls, runner: Runner) -> Pace:
+        """The pace of a run that begins here, or goes on."""
+        before = elapsed(CellPaths(Path(runner.work_dir)))
+        return cls(epoch_of(runner, runner.max_iters), runner.max_iters, runner.iter, before)
+
     def beat(self, epoch: int, step: int, loss: float | None, state: BeatState = "running") -> Heartbeat:
         now = time.time()
         pace = (now - self.start) / max(step - self.first, 1)
@@ -95,6 +102,11 @@ class Pace:
             eta_seconds=round(pace * (self.steps - step), 1), elapsed=round(self.before + now - self.start, 3),
             time=round(now, 3), pid=os.getpid(), host=socket.gethostname(),
         )  # fmt: skip
+
+
+def epoch_of(runner: Runner, done: int) -> int:
+    """The pass over the images that the iteration number `done` (from 1) belongs to, whatever the loop counts."""
+    return math.ceil(done / len(runner.train_dataloader))
 
 
 def elapsed(cell: CellPaths) -> float:

@@ -10,7 +10,6 @@ from typing import Any
 
 from mmdet.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.model import is_model_wrapper
-from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
 
 from pipeline import attention
@@ -18,11 +17,18 @@ from pipeline.detector.placement import attention_modules
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
-class SparesGates(DefaultOptimWrapperConstructor):
-    """MMEngine's constructor, then each group split in two: decayed as configured, and gates with none."""
+class NoGateDecayConstructor:
+    """A config's own constructor, MMEngine's by default, then each group split in two: decayed, and gates with none."""
+
+    def __init__(self, optim_wrapper_cfg: dict[str, Any], paramwise_cfg: dict[str, Any] | None = None) -> None:
+        settings = dict(optim_wrapper_cfg)
+        base = settings.pop("base_constructor", "DefaultOptimWrapperConstructor")
+        self.base = OPTIM_WRAPPER_CONSTRUCTORS.build(
+            dict(type=base, optim_wrapper_cfg=settings, paramwise_cfg=paramwise_cfg)
+        )
 
     def __call__(self, model: nn.Module) -> Any:
-        wrapper = super().__call__(model)
+        wrapper = self.base(model)
         bare: Any = model.module if is_model_wrapper(model) else model
         spared = {
             id(module.get_parameter(name))

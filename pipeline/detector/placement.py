@@ -1,61 +1,98 @@
 """Attention in a detector that already exists: any module, any place, no other key renamed.
 
-`WithAttention` stands where a backbone's or a neck's type stands in the config and names that type in
-`module`. It builds the module as MMDetection would, then adds each attention as a child beside the
-layers it works on and lets a forward hook apply it. MMDetection's own `plugins` know Bottleneck only,
-have no place between stages or in a neck, and refuse BasicBlock.
+`WithAttention` stands where a detector's type stands in the config and names that type in `module`. It builds
+the detector as MMDetection would, then adds each attention as a child of the module it works on and lets a
+forward hook apply it. MMDetection's own `plugins` know Bottleneck only, have no place between stages or in a
+neck, and refuse BasicBlock.
 
-Adding children leaves every other state-dict key as it was, so pretrained weights still load in full.
+The sites are found when the study is planned (pipeline.detector.places) and stand in the plan. Adding children
+leaves every other state-dict key as it was, so pretrained weights still load in full.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from mmdet.registry import MODELS
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from pipeline import attention
-from pipeline.common.errors import UserError
+from pipeline import attention as modules
 
-PREFIX = "attention_"  # begins the key of every attention's parameters
+PREFIX = "attention_"  # begins the name of every inserted attention
+INSERTED = re.compile(PREFIX + "(after_conv[0-9]|before_add|after_stage|neck|at)_")  # Sparse R-CNN has `attention_norm`
+Side = Literal["output", "input"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where one attention works: on a map of `channels` channels that `module` takes or gives.
+
+    Modules are named from the detector's root. `index` chooses one of the maps where there are several (a neck's
+    level, a branch); None means every map, each by the same attention. The attention becomes `host`'s child `child`.
+    """
+
+    module: str
+    side: Side
+    channels: int
+    host: str
+    child: str
+    index: int | None = None
 
 
 @MODELS.register_module(name="WithAttention")
 def with_attention(module: str, attention: Sequence[Mapping[str, Any]], **kwargs: Any) -> nn.Module:
-    """Build `module` from `kwargs` and insert each of `attention`.
-
-    An insertion has `name`, `options`, `place`, and `stages` (from 1) or `levels` (from 0); None means
-    all. Raises UserError for a place, stage or level that the module does not have.
-    """
-    host: nn.Module = MODELS.build(dict(type=module, **kwargs))
+    """Build the detector `module` from `kwargs` and insert each of `attention`: {name, options, sites}."""
+    model: nn.Module = MODELS.build(dict(type=module, **kwargs))
     for insertion in attention:
-        if insertion["place"] == "neck":
-            _insert_in_neck(host, insertion)
-        else:
-            _insert_in_backbone(host, insertion)
-    return host
+        for site in insertion["sites"]:
+            insert(model, modules.build(insertion["name"], site["channels"], **insertion["options"]), Site(**site))
+    return model
+
+
+def insert(model: nn.Module, module: nn.Module, site: Site) -> None:
+    """Add `module` to `model` at `site`."""
+    if any(isinstance(child, _BatchNorm) for child in module.modules()):
+        module.register_forward_pre_hook(_norms_follow)
+    host, target = model.get_submodule(site.host), model.get_submodule(site.module)
+    host.add_module(site.child, module)
+    if host is target and runs_children(host):
+        return
+    if site.side == "input":
+        target.register_forward_pre_hook(_Apply(module, site.index, on_input=True))
+    else:
+        target.register_forward_hook(_Apply(module, site.index))
+
+
+def runs_children(module: nn.Module) -> bool:
+    """Whether a child added to `module` runs last of itself."""
+    return isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward
 
 
 def attention_modules(model: nn.Module) -> dict[str, nn.Module]:
     """The inserted modules of a model by name, e.g. `backbone.layer1.0.attention_before_add_se`."""
-    return {name: child for name, child in model.named_modules() if name.rpartition(".")[2].startswith(PREFIX)}
+    return {name: child for name, child in model.named_modules() if INSERTED.match(name.rpartition(".")[2])}
 
 
 class _Apply:
     """A hook that copies and pickles with its model, as a closure would not (deepcopy keeps the pairing)."""
 
-    def __init__(self, modules: Mapping[int, nn.Module] | nn.Module, on_input: bool = False) -> None:
-        self.modules, self.on_input = modules, on_input
+    def __init__(self, module: nn.Module, index: int | None, on_input: bool = False) -> None:
+        self.module, self.index, self.on_input = module, index, on_input
 
     def __call__(self, host: nn.Module, args: tuple[Any, ...], output: Any = None) -> Any:
-        if isinstance(self.modules, nn.Module):
-            x: Tensor = args[0] if self.on_input else output
-            y = self.modules(x)
-            return (y, *args[1:]) if self.on_input else y
-        return type(output)(self.modules[i](x) if i in self.modules else x for i, x in enumerate(output))
+        if self.on_input:
+            return (self._changed(args[0]), *args[1:])
+        return self._changed(output)
+
+    def _changed(self, maps: Any) -> Any:
+        if not isinstance(maps, tuple | list):
+            return self.module(maps)
+        chosen = range(len(maps)) if self.index is None else (self.index,)
+        return type(maps)(self.module(x) if i in chosen else x for i, x in enumerate(maps))
 
 
 def _norms_follow(module: nn.Module, args: tuple[Any, ...]) -> None:
@@ -63,90 +100,3 @@ def _norms_follow(module: nn.Module, args: tuple[Any, ...]) -> None:
     for norm in module.modules():
         if isinstance(norm, _BatchNorm):
             norm.training = module.training
-
-
-def _build(insertion: Mapping[str, Any], channels: int, host: nn.Module) -> nn.Module:
-    """Build one attention and add it to `host` as a child with a name of its own."""
-    module = attention.build(insertion["name"], channels, **insertion["options"])
-    if any(isinstance(child, _BatchNorm) for child in module.modules()):
-        module.register_forward_pre_hook(_norms_follow)
-    base = f"{PREFIX}{insertion['place']}_{attention.label(insertion['name'])}"
-    taken = sum(1 for name, _ in host.named_children() if name == base or name.startswith(base + "_n"))
-    host.add_module(base if not taken else f"{base}_n{taken + 1}", module)
-    return module
-
-
-def _insert_in_backbone(backbone: nn.Module, insertion: Mapping[str, Any]) -> None:
-    names = getattr(backbone, "res_layers", None)
-    if not names or not all(isinstance(name, str) for name in names):
-        raise UserError(
-            f"attention {insertion['name']}: place {insertion['place']!r} needs a backbone of residual stages, "
-            f"{type(backbone).__name__} has none; allowed: neck"
-        )
-    stages = insertion["stages"] or list(range(1, len(names) + 1))
-    frozen = getattr(backbone, "frozen_stages", -1)
-    for stage in stages:
-        if stage > len(names):
-            raise UserError(f"attention {insertion['name']}: no stage {stage}; allowed: 1 to {len(names)}")
-        if stage <= frozen:
-            raise UserError(
-                f"attention {insertion['name']}: stage {stage} is frozen (detector.frozen_stages is {frozen}), so the "
-                f"module would never learn; allowed: stages above {frozen}, or frozen_stages below {stage}"
-            )
-        layer = getattr(backbone, names[stage - 1])
-        blocks = [child for name, child in layer.named_children() if not name.startswith(PREFIX)]
-        if insertion["place"] == "after_stage":
-            _build(insertion, _last_norm(blocks[-1]).num_features, layer)  # a Sequential runs its last child last
-        else:
-            for block in blocks:
-                _insert_in_block(block, insertion)
-
-
-def _insert_in_block(block: nn.Module, insertion: Mapping[str, Any]) -> None:
-    """After a convolution means after its norm and ReLU: the input of the next one."""
-    places = block_places(block)
-    place = insertion["place"]
-    if place not in places:
-        raise UserError(
-            f"attention {insertion['name']}: {type(block).__name__} has no place {place!r}; "
-            f"allowed: {', '.join(places)}, after_stage, neck"
-        )
-    last = _last_convolution(block)
-    after = last if place == "before_add" else int(place.removeprefix("after_conv"))
-    if after == last:
-        norm = _last_norm(block)
-        norm.register_forward_hook(_Apply(_build(insertion, norm.num_features, block)))
-    else:
-        following = getattr(block, f"conv{after + 1}")
-        module = _build(insertion, following.in_channels, block)
-        following.register_forward_pre_hook(_Apply(module, on_input=True))
-
-
-def block_places(block: nn.Module) -> list[str]:
-    """The places a residual block has: those after convolutions whose output can be met, and before_add."""
-    last = _last_convolution(block)
-    between = [i for i in range(1, last) if hasattr(block, f"conv{i + 1}")]
-    return [f"after_conv{i}" for i in [*between, last]] + ["before_add"]
-
-
-def _last_convolution(block: nn.Module) -> int:
-    return max(int(name[4:]) for name, _ in block.named_children() if name.startswith("conv") and name[4:].isdigit())
-
-
-def _last_norm(block: nn.Module) -> Any:
-    return getattr(block, getattr(block, f"norm{_last_convolution(block)}_name"))
-
-
-def _insert_in_neck(neck: nn.Module, insertion: Mapping[str, Any]) -> None:
-    outputs, channels = getattr(neck, "num_outs", None), getattr(neck, "out_channels", None)
-    if not isinstance(outputs, int) or not isinstance(channels, int):
-        raise UserError(
-            f"attention {insertion['name']}: place 'neck' needs a feature pyramid (num_outs, out_channels), "
-            f"{type(neck).__name__} is none; allowed: the places of the backbone"
-        )
-    levels = range(outputs) if insertion["levels"] is None else insertion["levels"]
-    for level in levels:
-        if level >= outputs:
-            raise UserError(f"attention {insertion['name']}: no neck level {level}; allowed: 0 to {outputs - 1}")
-    modules = {level: _build(insertion, channels, neck) for level in levels}
-    neck.register_forward_hook(_Apply(modules))

@@ -7,7 +7,19 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dist import collect_results
+from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
+
+
+def use_averaged_weights(runner: Runner) -> bool:
+    """Give the model the moving average of its weights where a hook keeps one; whether it does.
+
+    MMEngine swaps them in for its own test loop, which `predict` is not.
+    """
+    averages = [hook for hook in runner.hooks if isinstance(hook, EMAHook)]
+    for hook in averages:
+        hook.before_test_epoch(runner)
+    return bool(averages)
 
 
 @torch.no_grad()

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from mmdet.registry import MODELS
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-
 from pipeline import attention
 from pipeline.attention import Attention
 from pipeline.detector.placement import attention_modules
+from pipeline.detector.places.maps import build_without_weights
 
 
 def try_imported(config: Mapping[str, Any]) -> None:
@@ -20,9 +16,7 @@ def try_imported(config: Mapping[str, Any]) -> None:
 
     Raises UserError where one could not work in a detector.
     """
-    init_default_scope("mmdet")
-    with torch.device("meta"):
-        model = MODELS.build(Config({"model": config["model"]}).model)
+    model = build_without_weights(config["model"])
     modules = [module for module in attention_modules(model).values() if isinstance(module, Attention)]
     recipes = {repr(module.recipe): module.recipe for module in modules if module.recipe and ":" in module.recipe.name}
     for recipe in recipes.values():

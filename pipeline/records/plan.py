@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import JsonValue, field_validator
 
+from pipeline.common.tuples import with_tuples
 from pipeline.records.base import Part, Record
 
 
@@ -19,7 +20,8 @@ class Weights(Part):
 
 
 class Plan(Record):
-    """`config` is the resolved MMEngine config; `code` maps files to the digests of their syntax trees.
+    """`config` is the resolved MMEngine config, `tuples` the paths of its tuples, which JSON has as lists; `code` maps
+    files to the digests of their syntax trees; `notes` say what a reader of the plan should know, and decide nothing.
 
     `digest` is over all of it but names and places on disk.
     """
@@ -29,6 +31,8 @@ class Plan(Record):
     variant: str
     repeat: int
     config: dict[str, JsonValue]
+    tuples: list[str]
+    notes: list[str]
     weights: Weights | None
     code: dict[str, str]
     versions: dict[str, str]
@@ -42,14 +46,22 @@ class Plan(Record):
             return {key: cls._as_json_has_it(item) for key, item in value.items()}
         return [cls._as_json_has_it(item) for item in value] if isinstance(value, list | tuple) else value
 
+    def mmengine_config(self) -> dict[str, Any]:
+        """The config as MMEngine takes it: MMDetection refuses lists for many sizes, and tuples for others."""
+        return with_tuples(self.config, self.tuples)
+
     @property
     def resources(self) -> Resources:
         return Resources.model_validate(self.config["resources"])
 
 
 class Resources(Part):
-    """What one cell runs on: its part of the config, since all three change the numbers."""
+    """What one cell runs on: its part of the config, since all of it changes the numbers.
+
+    `image_size` (width, height) is what images are resized to when the detector is tested.
+    """
 
     device: str
     threads: int
     processes: int
+    image_size: tuple[int, int]

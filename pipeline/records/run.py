@@ -21,6 +21,7 @@ class Run(Record):
     """Times in seconds, `started` and `finished` of the last session as unix time; `gpu_memory` in bytes at its peak.
 
     `seconds` counts the training of all sessions; `resumed_from` is the epoch at which the last one went on.
+    `averaged`: predictions and checkpoint are the moving average of the weights, not those of the last step.
     """
 
     MADE_BY: ClassVar[str] = "`dvc repro` of its cell"
@@ -44,6 +45,7 @@ class Run(Record):
     gpu_memory: int | None
     resumed_from: int | None
     weights: LoadedWeights | None
+    averaged: bool
     parameters: int
     attention_parameters: int
     checkpoint_sha256: str

@@ -47,9 +47,10 @@ def _module(module: ModuleFacts) -> list[Markdown]:
     chosen = {"stages": module.stages, "levels": module.levels}
     where = [f"{what} {', '.join(map(str, numbers))}" for what, numbers in chosen.items() if numbers is not None]
     options = ", ".join(f"{key} = {value}" for key, value in module.options.items())
+    place = PLACES.get(module.place, module.place)  # modules of the user's choice have no other words
     facts = [
         Markdown(f"Module: {escape(module.name)} ({_link(module)}); options: {escape(options or 'defaults')}."),
-        Markdown(f"Place: {escape(PLACES[module.place])}{escape('; ' + ', '.join(where)) if where else ''}."),
+        Markdown(f"Place: {escape(place)}{escape('; ' + ', '.join(where)) if where else ''}."),
         Markdown(f"Form: {escape(module.form)}; initialisation: {escape(module.init)}."),
     ]
     if module.differs:

@@ -23,6 +23,8 @@ from pipeline.study.about import about
 from pipeline.study.params import Study
 from pipeline.study.sections import Insertion
 
+MACHINE = ("recipe", "device", "processes", "threads", "workers", "val_interval", "log_interval")
+SITES = ".sites."  # the modules where an attention stands, one path each
 ARTICLE_CLASSES = {"red_tl", "arr_s", "arr_l", "no_driving_mark_allsort", "no_parking_mark"}
 
 
@@ -33,7 +35,6 @@ def describe(
     baseline = plans[study.evaluation.baseline]
     params = study.model_dump(mode="json", by_alias=True)
     runs = [cell.run for cell in results.cells if cell.run]
-    optimizer: Any = baseline.config["optim_wrapper"]
     return StudyFacts(
         study=study.study,
         params=params,
@@ -42,11 +43,7 @@ def describe(
         split=manifest.report_split,
         variants={name: _variant(study, name, plan, baseline, runs) for name, plan in plans.items()},
         repeats=repeats(study),
-        shared={
-            **study.detector.model_dump(mode="json", exclude={"overrides", "parameter_budget"}),
-            **study.train.model_dump(mode="json"),
-            "learning_rate_used": optimizer["optimizer"]["lr"],
-        },
+        shared=_shared(study, baseline),
         git=_git(paths.root),
         dvc_lock_sha256=file_sha256(paths.lock) if paths.lock.exists() else None,
         versions=baseline.versions,
@@ -58,6 +55,27 @@ def describe(
     )
 
 
+def _shared(study: Study, baseline: Plan) -> dict[str, JsonValue]:
+    """The settings of all runs. A config's own recipe counts as it was resolved, not by defaults that it never used."""
+    config: Any = baseline.config
+    train = study.train.model_dump(mode="json")
+    if study.train.recipe == "config":
+        own = {key: train[key] for key in train if key in study.train.model_fields_set or key in MACHINE}
+        loop, optimizer = config["train_cfg"], config["optim_wrapper"]["optimizer"]
+        train = own | {
+            "iterations" if "max_iters" in loop else "epochs": loop.get("max_iters") or loop["max_epochs"],
+            "batch_size": config["train_dataloader"]["batch_size"],
+            "image_size": list(baseline.resources.image_size),
+            "optimizer": optimizer["type"],
+        }
+    return {
+        **study.detector.model_dump(mode="json", exclude={"overrides", "parameter_budget"}),
+        **train,
+        "learning_rate_used": config["optim_wrapper"]["optimizer"]["lr"],
+        **({"notes": "; ".join(baseline.notes)} if baseline.notes else {}),
+    }
+
+
 def contract(plan: Plan) -> dict[str, Any]:
     """What must be equal in all variants for a comparison to mean anything: all but the model itself."""
     rest = {key: value for key, value in plan.config.items() if key != "model"}
@@ -65,9 +83,10 @@ def contract(plan: Plan) -> dict[str, Any]:
 
 
 def differences(baseline: Plan, other: Plan) -> dict[str, tuple[JsonValue, JsonValue]]:
-    """Config paths at which two plans differ: {path: (baseline's value, the other's)}."""
+    """Config paths at which two plans differ: {path: (baseline's value, the other's)}; places are said in words."""
     a, b = flatten(baseline.config), flatten(other.config)
-    return {path: (a.get(path), b.get(path)) for path in sorted(a.keys() | b.keys()) if a.get(path) != b.get(path)}
+    changed = sorted(path for path in a.keys() | b.keys() if a.get(path) != b.get(path))
+    return {path: (a.get(path), b.get(path)) for path in changed if SITES not in path}
 
 
 def _variant(study: Study, name: str, plan: Plan, baseline: Plan, runs: Sequence[Run]) -> VariantFacts:
@@ -87,7 +106,8 @@ def module(insertion: Insertion) -> ModuleFacts:
     """An attention in words, from what its file says of itself."""
     found = about(insertion.name)
     return ModuleFacts(
-        **insertion.model_dump(mode="json"),
+        **insertion.model_dump(mode="json", exclude={"at", "side", "place"}),
+        place=f"the {insertion.side} of {insertion.at}" if insertion.at else insertion.place,
         form=insertion.options.get("form", found.forms[0] if found.forms else "paper"),
         init=insertion.options.get("init", "official"),
         paper=found.paper,

@@ -17,9 +17,10 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.common.errors import UserError
 from pipeline.study.cluster import Cluster
-from pipeline.study.sections import Coco, Detector, Evaluation, Roadmarks, Section, Tracking, Train, Variant
+from pipeline.study.sections import Coco, Detector, Evaluation, Insertion, Roadmarks, Section, Tracking, Train, Variant
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")  # a DVC key, a file name and an MLflow name at once
+LONGEST = 100  # characters of a name: file systems and MLflow take few more
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Cell:
 class Study(Section):
     """One params.yaml."""
 
-    study: str = "study"
+    study: Annotated[str, Field(min_length=1, max_length=LONGEST)] = "study"
     """the name, as the report and MLflow have it"""
     dataset: Annotated[Roadmarks | Coco, Field(discriminator="source")]
     """the data set"""
@@ -64,6 +65,8 @@ class Study(Section):
         for name in variants if isinstance(variants, dict) else ():
             if not isinstance(name, str) or not NAME.fullmatch(name):
                 raise ValueError(f"variant name {name!r}: letters, digits and _ only, a letter first")
+            if len(name) > LONGEST:
+                raise ValueError(f"variant name {name[:20]}...: {len(name)} characters; allowed: up to {LONGEST}")
         return variants
 
     @field_validator("seeds")
@@ -169,5 +172,5 @@ def _allowed_keys(model: Any, loc: tuple[int | str, ...]) -> list[str]:
         if optional and not hasattr(model, "model_fields") and type(None) in get_args(model):
             model = optional[0]
     if model is Variant:
-        return [*Variant.model_fields, "options", "place", "stages", "levels"]
+        return [*Variant.model_fields, *(key for key in Insertion.model_fields if key != "name")]
     return [field.alias or name for name, field in model.model_fields.items()]

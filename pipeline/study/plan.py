@@ -10,13 +10,14 @@ moved image folder is still the same experiment.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline import attention
 from pipeline.common.errors import UserError
 from pipeline.common.files import digest
 from pipeline.common.paths import Paths
+from pipeline.common.tuples import tuple_paths
 from pipeline.records import Manifest, Plan
 from pipeline.records.plan import Weights
 from pipeline.study.code import code_digests
@@ -26,7 +27,9 @@ TRAINING = "pipeline.detector.train"  # what a cell runs
 LIBRARIES = ("torch", "onedl-mmdetection", "onedl-mmcv", "onedl-mmengine", "numpy", "opencv-python")
 
 
-def make(study: Study, variant: str, config: dict[str, Any], weights: Weights | None) -> Plan:
+def make(
+    study: Study, variant: str, config: dict[str, Any], weights: Weights | None, notes: Sequence[str] = ()
+) -> Plan:
     """The plan of a variant, from its resolved config as MMEngine has it (with tuples)."""
     modules = {attention.module_of(insertion.name) for insertion in study.variants[variant].attention}
     repeat = study.variants[variant].repeat
@@ -37,6 +40,8 @@ def make(study: Study, variant: str, config: dict[str, Any], weights: Weights | 
         variant=variant,
         repeat=repeat,
         config=config,
+        tuples=list(tuple_paths(config)),
+        notes=list(notes),
         weights=weights,
         code=code,
         versions=versions(),

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from pipeline import attention
 from pipeline.common.errors import UserError
@@ -27,7 +37,30 @@ class Section(BaseModel):
     The string below a key says what it is: docs/params.md is made of them (`make docs`).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _true_is_no_number(cls, data: Any) -> Any:
+        """Python takes true for 1; whoever writes it where a number stands means something else."""
+        for name, value in data.items() if isinstance(data, dict) else ():
+            annotation = str(cls.model_fields[name].annotation) if name in cls.model_fields else "Any"
+            items = value if isinstance(value, list) else [value]
+            if "bool" not in annotation and "Any" not in annotation and any(isinstance(item, bool) for item in items):
+                raise ValueError(f"`{name}` holds true or false, which is no number or name")
+        return data
+
+
+Overrides = Annotated[dict[str, Any], AfterValidator(lambda overrides: _finite(overrides))]
+
+
+def _finite(value: Any) -> Any:
+    """Refuse .inf and .nan anywhere in free values: JSON has neither, so that no plan could hold them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no number that a plan can hold")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _finite(item)
+    return value
 
 
 class Roadmarks(Section):
@@ -102,7 +135,8 @@ class Detector(Section):
     """Which detector, how wide, and from which weights."""
 
     config: str = "faster_rcnn/faster-rcnn_r50_fpn_1x_coco"
-    """the base config: a path below MMDetection's configs folder"""
+    """the base config: a name in MMDetection (`python -m pipeline configs` lists them), or a file of your own below
+    configs/, relative to params.yaml"""
     width: Literal["thin", "full"] = "thin"
     """thin: a backbone of 16 base channels and a 64-channel neck, for a CPU and small images; full: as the config has
     it"""
@@ -118,7 +152,7 @@ class Detector(Section):
     """true: the backbone's BatchNorm keeps its statistics while training (those of an attention module train on)"""
     parameter_budget: Annotated[int, Field(ge=0)] = 50_000_000
     """learnable parameters that the attention of one variant may add; a variant above it is refused"""
-    overrides: dict[str, Any] = {}
+    overrides: Overrides = {}
     """values to set in the resolved config of every variant, by dotted path: `model.backbone.depth: 101`"""
 
     @model_validator(mode="after")
@@ -129,8 +163,14 @@ class Detector(Section):
 
 
 class Train(Section):
-    """The schedule and the machine's share, the same for all variants."""
+    """The schedule and the machine's share, the same for all variants.
 
+    With `recipe: config` the detector's config brings its own schedule and augmentation; of the keys below only those
+    that are given change it: docs/detectors.md has the rule of each.
+    """
+
+    recipe: Literal["study", "config"] = "study"
+    """study: the schedule and augmentation of this section, for any detector; config: the detector config's own"""
     epochs: Annotated[int, Field(ge=1)] = 8
     """passes over the training images"""
     batch_size: Annotated[int, Field(ge=1)] = 8
@@ -175,6 +215,22 @@ class Train(Section):
             raise ValueError(f"precision {self.precision} needs device: cuda (MMCV's operators refuse it on a CPU)")
         return self
 
+    @field_validator("milestones")
+    @classmethod
+    def _in_order(cls, milestones: list[int]) -> list[int]:
+        if any(later <= earlier for earlier, later in pairwise(milestones)):
+            raise ValueError("milestones must rise, each given once")
+        return milestones
+
+    @model_validator(mode="after")
+    def _milestones_come_true(self) -> Train:
+        if self.recipe == "study" and self.milestones and self.milestones[-1] >= self.epochs:
+            raise ValueError(
+                f"milestone {self.milestones[-1]} would never come: training ends after epoch {self.epochs}; "
+                f"allowed: 1 to {self.epochs - 1}"
+            )
+        return self
+
 
 class Insertion(Section):
     """One attention module and its place."""
@@ -185,10 +241,15 @@ class Insertion(Section):
     """the module's own, by keyword, as its file has them; `form` and `init` are every module's"""
     place: Place = "before_add"
     """where it goes"""
-    stages: list[Annotated[int, Field(ge=1, le=4)]] | None = None
+    stages: list[Annotated[int, Field(ge=1)]] | None = None
     """backbone stages that get it, from 1; null: all"""
     levels: list[Annotated[int, Field(ge=0)]] | None = None
     """maps of the neck that get it, from 0; null: all"""
+    at: Annotated[str, Field(min_length=1)] | None = None
+    """instead of a place: names of modules in the detector, `backbone.stage4.1.blocks.*.conv2`; `*` stands for any part
+    of a name between dots"""
+    side: Literal["output", "input"] = "output"
+    """with `at`: whether the attention works on what those modules give or on what they take"""
 
     @field_validator("name")
     @classmethod
@@ -199,8 +260,34 @@ class Insertion(Section):
             raise ValueError(str(error)) from None
         return name
 
+    @field_validator("options")
+    @classmethod
+    def _channels_are_the_places(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for key in ("channels", "in_channels"):
+            if key in options:
+                raise ValueError(f"`{key}` follows from the place and is no option")
+        _finite(options)
+        return options
+
+    @field_validator("stages", "levels")
+    @classmethod
+    def _each_once(cls, numbers: list[int] | None, info: ValidationInfo) -> list[int] | None:
+        if numbers is not None and not numbers:
+            raise ValueError(f"no {info.field_name} means no attention; leave the key out for all of them")
+        twice = sorted({number for number in numbers or () if (numbers or []).count(number) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]} is given twice")
+        return numbers
+
     @model_validator(mode="after")
     def _place_has_its_index(self) -> Insertion:
+        if self.at is not None:
+            given = [key for key in ("place", "stages", "levels") if key in self.model_fields_set]
+            if given:
+                raise ValueError(f"`at` names modules by itself: leave `{given[0]}` out")
+            return self
+        if self.side != "output":
+            raise ValueError("`side` goes with `at`; a named place has its side")
         if self.place == "neck" and self.stages is not None:
             raise ValueError("place `neck` takes `levels`, not `stages`")
         if self.place != "neck" and self.levels is not None:
@@ -217,7 +304,7 @@ class Variant(Section):
 
     attention: list[Insertion] = []
     """the modules: a name with its keys beside it, or a list of several; none for a baseline"""
-    overrides: dict[str, Any] = {}
+    overrides: Overrides = {}
     """values to set in this variant's resolved config, by dotted path, after those of the detector"""
     repeat: Annotated[int, Field(ge=0)] = 0
     """above 0: the same again, an A/A variant: its differences to the original are noise by construction"""
@@ -229,9 +316,19 @@ class Variant(Section):
             return {}
         if not isinstance(data, dict) or isinstance(data.get("attention"), list | None):
             return data
-        flat = {key: data[key] for key in data if key in ("options", "place", "stages", "levels")}
+        flat = {key: data[key] for key in data if key in Insertion.model_fields and key != "name"}
         rest = {key: data[key] for key in data if key not in (*flat, "attention")}
         return {"attention": [{"name": data["attention"], **flat}], **rest}
+
+    @field_validator("attention")
+    @classmethod
+    def _each_insertion_once(cls, attention: list[Insertion]) -> list[Insertion]:
+        for i, insertion in enumerate(attention):
+            if insertion in attention[:i]:
+                raise ValueError(
+                    f"{insertion.name} at {insertion.at or insertion.place} is given twice with the same options"
+                )
+        return attention
 
 
 class Evaluation(Section):

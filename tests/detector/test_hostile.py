@@ -20,7 +20,6 @@ from pipeline.commands.train import train
 from pipeline.common.errors import UserError
 from pipeline.detector import tensors
 from pipeline.detector.tensors import Foreign
-from pipeline.detector.train import tuples
 from pipeline.records import Failure, Plan
 
 from . import tiny
@@ -69,7 +68,7 @@ def test_in_a_pulled_run(payload: tuple[Any, str], tmp_path: Path) -> None:
     torch.save({"state_dict": {"backbone.conv1.weight": thing}}, path)
     plan = tiny.plan(STUDY, "baseline")
     with pytest.raises(UserError, match=f"{path}: refused, it holds {name}"):
-        init_detector(Config(tuples(plan.config)), str(path), device="cpu")
+        init_detector(Config(plan.mmengine_config()), str(path), device="cpu")
 
 
 def planted(content: Any) -> tuple[Plan, Path]:

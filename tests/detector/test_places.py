@@ -18,7 +18,7 @@ from pipeline.detector.placement import PREFIX, attention_modules
 
 from . import tiny
 
-OPTIONS = {"se": {"reduction": 4, "bias": True}, "eca": {}, "cbam": {"reduction": 4}}
+OPTIONS: dict[str, dict[str, Any]] = {"se": {"reduction": 4, "bias": True}, "eca": {}, "cbam": {"reduction": 4}}
 BACKBONE_PLACES = [
     *[("faster_r50", place) for place in ("after_conv1", "after_conv2", "after_conv3", "before_add", "after_stage")],
     *[("faster_r18", place) for place in ("after_conv1", "after_conv2", "before_add", "after_stage")],
@@ -28,7 +28,10 @@ Inserted = Mapping[str, list[nn.Module]]  # place -> the modules there, in their
 
 def pair(*insertions: tuple[str, str, dict[str, Any]], detector: str = "faster_r50", **settings: Any) -> Any:
     """A detector with attention of arbitrary weights and one without, equal in all that they share."""
-    attention = [{"name": name, "options": OPTIONS[name], "place": place, **index} for name, place, index in insertions]
+    attention = [
+        {"name": name, "place": place, **index, "options": OPTIONS[name] | index.get("options", {})}
+        for name, place, index in insertions
+    ]
     study = tiny.study({"x": {"attention": attention}}, detector, **settings)
     model, plain = tiny.build(resolve(study, "x")), MODELS.build(resolve(study, "baseline").model)
     for module in attention_modules(model).values():
@@ -92,7 +95,7 @@ def test_several_modules_apply_in_the_order_given() -> None:
         ("se", "before_add", stages),
         ("se", "after_conv1", stages),
         ("eca", "after_stage", stages),
-        ("se", "after_stage", stages),
+        ("se", "after_stage", {**stages, "options": {"reduction": 2}}),
     )
     layer, expected = model.backbone.layer2, torch.rand(2, 64, 12, 8)
     x = expected

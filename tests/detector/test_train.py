@@ -19,7 +19,7 @@ from pipeline.common.files import file_sha256, read_json
 from pipeline.common.paths import CellPaths
 from pipeline.detector.checkpoints import saved
 from pipeline.detector.history import History
-from pipeline.detector.train import train, tuples
+from pipeline.detector.train import train
 from pipeline.records import Failure, Heartbeat, Plan, Run
 
 from . import tiny
@@ -104,7 +104,7 @@ def test_a_cell_leaves_what_the_later_stages_read(whole: Path, plan: Plan) -> No
 
 def test_detections_are_those_of_mmdetections_own_inference(whole: Path, plan: Plan) -> None:
     """inference_detector reads the picture itself and gives boxes in its own pixels."""
-    model = init_detector(Config(tuples(plan.config)), str(whole / "checkpoint.pth"), device="cpu")
+    model = init_detector(Config(plan.mmengine_config()), str(whole / "checkpoint.pth"), device="cpu")
     predictions = read_json(whole / "predictions.json.gz")
     truth = read_json(tiny.PATHS.coco / "val.json")
     names = {category["id"]: number for number, category in enumerate(truth["categories"])}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pipeline.commands import stages
 from pipeline.common.paths import CellPaths, Paths
 from pipeline.detector import registered  # noqa: F401  (what a config's custom_imports would register)
-from pipeline.detector.placement import PREFIX
+from pipeline.detector.placement import INSERTED
 from pipeline.detector.randomness import initialise
 from pipeline.records import Manifest, Plan
 from pipeline.study import Study
@@ -98,4 +98,4 @@ def equal(a: list[Tensor], b: list[Tensor]) -> bool:
 
 def shared(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A state dict without the attention's part."""
-    return {key: value for key, value in state.items() if PREFIX not in key}
+    return {key: value for key, value in state.items() if not INSERTED.search(key)}

@@ -111,6 +111,7 @@ def _cells(draw: Any, cells: Sequence[Run], lost: dict[Run, str], resumed: bool)
             f"{number:064x}"[::-1],
             seconds=float(draw.uniform(50, 60)),
             resumed_from=3 if resumed and number == 4 else None,
+            averaged=False,
         )
         found = {"state": state, "reason": reasons[state], "run": run if state == "done" else None}
         rows.append(CellResult.model_validate({"variant": variant, "seed": seed, **found}))

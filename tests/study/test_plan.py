@@ -45,7 +45,7 @@ def test_code_in_a_plan_is_what_its_training_runs() -> None:
     training = ("train", "placement", "randomness", "predict", "optimizer", "checkpoints")
     assert {f"pipeline/detector/{name}.py" for name in training} <= baseline
     idle = (
-        "pipeline/detector/config.py",
+        "pipeline/detector/config/__init__.py",
         "pipeline/detector/cost.py",
         "pipeline/study/params.py",
         "pipeline/commands/stages.py",
