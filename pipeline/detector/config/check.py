@@ -5,11 +5,13 @@ What a constructor refuses is the user's to know before anything trains: its own
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
 
 import mmcv.transforms  # noqa: F401  (registers what pipelines name)
+import torch
 from mmdet.registry import DATA_SAMPLERS, HOOKS, LOOPS, PARAM_SCHEDULERS, TRANSFORMS
 from mmengine.config import Config, ConfigDict
 from mmengine.optim import build_optim_wrapper
@@ -22,6 +24,7 @@ from pipeline.detector.config import resolve, without_attention
 from pipeline.detector.config.data import PATHS
 from pipeline.detector.config.model import nodes
 from pipeline.detector.config.own_recipe import is_warmup, passes_iterations
+from pipeline.detector.config.study_recipe import set_precision
 from pipeline.detector.places.maps import build_without_weights, host_of
 from pipeline.detector.quiet import quiet
 from pipeline.records import Manifest
@@ -107,12 +110,15 @@ def _loop(train_cfg: Any) -> None:
 
 def _schedule(cfg: Any, model: nn.Module, manifest: Manifest) -> None:
     length = passes_iterations(cfg, manifest, cfg.resources.processes)
-    wrapper = build_optim_wrapper(model, ConfigDict(cfg.optim_wrapper))
+    settings = copy.deepcopy(ConfigDict(cfg.optim_wrapper))
+    if not torch.cuda.is_available():  # AMP builds where a GPU is; plans are made anywhere
+        set_precision(settings, "fp32")
+    wrapper = build_optim_wrapper(model, settings)
     total = cfg.train_cfg.get("max_iters") or cfg.train_cfg.max_epochs * length
     for scheduler in cfg.param_scheduler:
-        settings = dict(scheduler)
-        settings.setdefault("end", cfg.train_cfg.get("max_epochs", total))
-        PARAM_SCHEDULERS.build(settings, default_args=dict(optimizer=wrapper, epoch_length=length))
+        asked = dict(scheduler)
+        asked.setdefault("end", cfg.train_cfg.get("max_epochs", total))
+        PARAM_SCHEDULERS.build(asked, default_args=dict(optimizer=wrapper, epoch_length=length))
         if is_warmup(scheduler) and not scheduler.get("begin") and scheduler["end"] > total:
             raise UserError(
                 f"train.warmup_iters: a warm-up of {scheduler['end']} iterations is longer than the training "
