@@ -63,29 +63,31 @@ def pretrained(study: Study) -> Pretrained | None:
 def plan_of(study: Study, variant: str, manifest: Manifest, paths: Paths, weights: Pretrained | None = None) -> Plan:
     """One variant's plan. Raises UserError, prefixed by the variant, for what cannot be built, explodes or does not fit
     the weights."""
-    from pipeline.detector.config.check import checked
+    from pipeline.detector.config.check import checked, refuse_long_warmup
     from pipeline.detector.config.notes import notes
     from pipeline.detector.cost import attention_parameters
     from pipeline.detector.trial import try_imported
     from pipeline.study.plan import make
 
-    detector = study.detector
     try:
         resolved = checked(study, variant, manifest)
         config = resolved.to_dict()
         if any(":" in insertion.name for insertion in study.variants[variant].attention):
             try_imported(config)
-        count = attention_parameters(config)
+        refuse_over_budget(attention_parameters(config), study.detector.parameter_budget)
+        refuse_long_warmup(resolved, manifest)
         planned = weights.planned(config) if weights else None
     except UserError as error:
         raise UserError(f"{paths.params}: variants.{variant}: {error}") from None
-    if count > detector.parameter_budget:
-        raise UserError(
-            f"{paths.params}: variants.{variant}: its attention adds {count:,} parameters; "
-            f"detector.parameter_budget allows {detector.parameter_budget:,} (another place, fewer stages, or a larger "
-            "budget)"
-        )
     return make(study, variant, config, planned, notes(study, resolved))
+
+
+def refuse_over_budget(count: int, budget: int) -> None:
+    if count > budget:
+        raise UserError(
+            f"its attention adds {count:,} parameters; detector.parameter_budget allows {budget:,} (another place, "
+            "fewer stages, or a larger budget)"
+        )
 
 
 def cost(paths: Paths) -> None:

@@ -81,9 +81,11 @@ def test_the_words_of_a_base_config_that_does_not_build() -> None:
 
 
 def test_a_warm_up_that_outlasts_the_training() -> None:
-    message = refusal(train={"warmup_iters": 3})
-    assert message == (
-        "train.warmup_iters: a warm-up of 3 iterations is longer than the training (2 iterations); allowed: 0 to 2"
+    with pytest.raises(UserError) as error:
+        tiny.plan(tiny.study(train={"warmup_iters": 3}), "baseline")
+    assert str(error.value) == (
+        "params.yaml: variants.baseline: train.warmup_iters: a warm-up of 3 iterations is longer than the training "
+        "(2 iterations); allowed: 0 to 2"
     )
 
 

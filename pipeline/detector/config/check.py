@@ -114,19 +114,30 @@ def _schedule(cfg: Any, model: nn.Module, manifest: Manifest) -> None:
     if not torch.cuda.is_available():  # AMP builds where a GPU is; plans are made anywhere
         set_precision(settings, "fp32")
     wrapper = build_optim_wrapper(model, settings)
-    total = cfg.train_cfg.get("max_iters") or cfg.train_cfg.max_epochs * length
+    total = _iterations(cfg, manifest)
     for scheduler in cfg.param_scheduler:
         asked = dict(scheduler)
         asked.setdefault("end", cfg.train_cfg.get("max_epochs", total))
         PARAM_SCHEDULERS.build(asked, default_args=dict(optimizer=wrapper, epoch_length=length))
-        if is_warmup(scheduler) and not scheduler.get("begin") and scheduler["end"] > total:
+    for group in wrapper.optimizer.param_groups:
+        if not math.isfinite(group["lr"]):
+            raise ValueError(f"learning rate {group['lr']}")
+
+
+def refuse_long_warmup(cfg: Config, manifest: Manifest) -> None:
+    """Raises UserError where the learning rate would still rise when the training ends."""
+    total = _iterations(cfg, manifest)
+    for scheduler in cfg.param_scheduler:
+        if is_warmup(scheduler) and scheduler["end"] > total:
             raise UserError(
                 f"train.warmup_iters: a warm-up of {scheduler['end']} iterations is longer than the training "
                 f"({total} iterations); allowed: 0 to {total}"
             )
-    for group in wrapper.optimizer.param_groups:
-        if not math.isfinite(group["lr"]):
-            raise ValueError(f"learning rate {group['lr']}")
+
+
+def _iterations(cfg: Config, manifest: Manifest) -> int:
+    one_pass = passes_iterations(cfg, manifest, cfg.resources.processes)
+    return int(cfg.train_cfg.get("max_iters") or cfg.train_cfg.max_epochs * one_pass)
 
 
 def _without_priority(hooks: Any) -> list[dict[str, Any]]:
