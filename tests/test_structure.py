@@ -121,7 +121,11 @@ def test_no_circle() -> None:
     [
         ("pipeline/study/sections.py", "from pipeline.cells import state", "pipeline.study.sections -> pipeline.cells"),
         ("pipeline/common/files.py", "import pipeline.study.params", "pipeline.common.files -> pipeline.study"),
-        ("pipeline/dataset/read.py", "from ..evaluation import boxes", "pipeline.dataset.read -> pipeline.evaluation"),
+        (
+            "pipeline/dataset/repair.py",
+            "from ..evaluation import boxes",
+            "pipeline.dataset.repair -> pipeline.evaluation",
+        ),
     ],
 )
 def test_an_arrow_upward_or_sideways_is_seen(tmp_path: Path, file: str, line: str, arrow: str) -> None:

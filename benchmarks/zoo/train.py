@@ -17,7 +17,7 @@ from pipeline.common.paths import CellPaths, Paths
 from pipeline.detector.config import base, own_recipe
 from pipeline.detector.train import train
 from pipeline.records import Manifest
-from pipeline.study.sections import Roadmarks
+from pipeline.study.datasets import Roadmarks
 
 KINDS = {
     "Faster R-CNN": "faster_rcnn/faster-rcnn_r50_fpn_1x_coco",

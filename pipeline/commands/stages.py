@@ -27,7 +27,8 @@ LATENCY_ROUNDS = 20
 def prepare(paths: Paths) -> None:
     from pipeline import dataset
 
-    say(dataset.text(dataset.prepare(load_complete(paths.params).dataset, paths.coco)))
+    study = load_complete(paths.params)
+    say(dataset.text(dataset.prepare(study.dataset, paths.coco, study.train.image_size, paths.pictures)))
 
 
 def plan(paths: Paths) -> None:

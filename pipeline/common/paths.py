@@ -63,6 +63,11 @@ class Paths:
         return self.coco / "card.json"
 
     @property
+    def preview(self) -> Path:
+        """Some pictures with their boxes, as the detector is fed them."""
+        return self.coco / "preview.png"
+
+    @property
     def plans(self) -> Path:
         return self.data / "plans"
 
@@ -134,6 +139,11 @@ class Paths:
     def weights(self) -> Path:
         """Pretrained weights that were fetched."""
         return self.scratch / "weights"
+
+    @property
+    def pictures(self) -> Path:
+        """What is known of the pictures of data sets, and the list of bad ones."""
+        return self.scratch / "pictures"
 
     @property
     def jobs(self) -> Path:

@@ -4,6 +4,7 @@
 """
 
 from pipeline.dataset.card import text
-from pipeline.dataset.prepare import load_split, prepare
+from pipeline.dataset.prepare import prepare
+from pipeline.dataset.prepared import load_split
 
 __all__ = ["load_split", "prepare", "text"]

@@ -13,21 +13,27 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from pipeline.dataset.repair import RepairLog
+from pipeline.dataset.rules import RepairLog
 from pipeline.dataset.splits import Split
 
 KEPT_FIRST = ("test", "val", "train")  # what is scored stays whole
 
 
-def deal(counts: NDArray[np.int64], fractions: Sequence[float], seed: int) -> NDArray[np.int64]:
+def deal(
+    counts: NDArray[np.int64], fractions: Sequence[float], seed: int, images: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
     """The split (an index into `fractions`) of each image.
 
-    `counts` (images, classes) holds the boxes of each class. The number of images is stratified as one
-    more class. Each image goes where it lowers sum((dealt - wanted)^2 / wanted / total) most, over the
-    classes: all splits fill at one pace, and a rare class weighs more than a common one.
+    `counts` (images, classes) holds the boxes of each class; what is dealt together is one row, and `images` says
+    how many images it has (1 by default). The number of images is stratified as one more class. Each row goes
+    where it lowers sum((dealt - wanted)^2 / wanted / total) most, over the classes: all splits fill at one
+    pace, and a rare class weighs more than a common one.
     """
-    rows = np.column_stack([counts, np.ones(len(counts), dtype=np.int64)]).astype(float)
+    sizes = np.ones(len(counts), dtype=np.int64) if images is None else images
+    rows = np.column_stack([counts, sizes]).astype(float)
     totals = np.maximum(rows.sum(axis=0), 1)
     wanted = np.outer(fractions, totals)
     rarity = np.where(rows > 0, totals, np.inf).min(axis=1)
@@ -44,23 +50,38 @@ def deal(counts: NDArray[np.int64], fractions: Sequence[float], seed: int) -> ND
 
 
 def divide(whole: Split, hashes: dict[Path, str], classes: int, fractions: dict[str, float], seed: int) -> list[Split]:
-    """The splits named in `fractions`. Images of equal content are dealt together, so that none leaks."""
-    group = {digest: row for row, digest in enumerate(dict.fromkeys(hashes[path] for path in whole.paths()))}
-    row_of = {image["id"]: group[hashes[path]] for image, path in zip(whole.images, whole.paths(), strict=True)}
-    counts = np.zeros((len(group), classes), dtype=np.int64)
-    rows = [row_of[annotation["image_id"]] for annotation in whole.annotations]
-    np.add.at(counts, (rows, [annotation["category_id"] - 1 for annotation in whole.annotations]), 1)
-    chosen = deal(counts, list(fractions.values()), seed)
-    of_image = {image["id"]: list(fractions)[chosen[row_of[image["id"]]]] for image in whole.images}
+    """The splits named in `fractions`. Images of one group, and images of equal content, are dealt together."""
+    row_of = _together(whole, hashes)
+    counts = np.zeros((max(row_of.values(), default=-1) + 1, classes), dtype=np.int64)
+    rows = [row_of[box.image_id] for box in whole.annotations]
+    np.add.at(counts, (rows, [box.category_id - 1 for box in whole.annotations]), 1)
+    images = np.bincount(list(row_of.values()), minlength=len(counts))
+    chosen = deal(counts, list(fractions.values()), seed, images)
+    of_image = {key: list(fractions)[chosen[row]] for key, row in row_of.items()}
     return [
         replace(
             whole,
             name=name,
-            images=[image for image in whole.images if of_image[image["id"]] == name],
-            annotations=[box for box in whole.annotations if of_image[box["image_id"]] == name],
+            images=[image for image in whole.images if of_image[image.id] == name],
+            annotations=[box for box in whole.annotations if of_image[box.image_id] == name],
         )
         for name in fractions
     ]
+
+
+def _together(whole: Split, hashes: dict[Path, str]) -> dict[int, int]:
+    """Image id -> row: images that share a content or a group, directly or by way of others, share a row."""
+    names: dict[str, int] = {}
+    ends: list[tuple[int, int]] = []
+    for index, image in enumerate(whole.images):
+        keys = [f"content {hashes[whole.path(image)]}"] + ([f"group {image.group}"] if image.group else [])
+        ends += [(index, len(whole.images) + names.setdefault(key, len(names))) for key in keys]
+    nodes = len(whole.images) + len(names)
+    rows, columns = np.array(ends, dtype=np.int64).reshape(-1, 2).T
+    links = coo_array((np.ones(len(ends)), (rows, columns)), shape=(nodes, nodes))
+    labels = connected_components(links, directed=False)[1][: len(whole.images)]
+    row = {label: number for number, label in enumerate(dict.fromkeys(labels.tolist()))}
+    return {image.id: row[label] for image, label in zip(whole.images, labels.tolist(), strict=True)}
 
 
 def keep_apart(splits: Sequence[Split], log: RepairLog) -> list[Split]:
@@ -71,13 +92,13 @@ def keep_apart(splits: Sequence[Split], log: RepairLog) -> list[Split]:
         dropped = set()
         folder = split.folder.resolve()
         for image in split.images:
-            first = owner.setdefault(os.path.normpath(folder / image["file_name"]), split.name)
+            first = owner.setdefault(os.path.normpath(folder / image.file_name), split.name)
             if first != split.name:
-                dropped.add(image["id"])
-                log.add("image_in_two_splits", split.name, image["id"], f"{image['file_name']} stays in {first}")
+                dropped.add(image.id)
+                log.add("image_in_two_splits", split.name, image.id, f"{image.file_name} stays in {first}")
         kept[split.name] = replace(
             split,
-            images=[image for image in split.images if image["id"] not in dropped],
-            annotations=[box for box in split.annotations if box["image_id"] not in dropped],
+            images=[image for image in split.images if image.id not in dropped],
+            annotations=[box for box in split.annotations if box.image_id not in dropped],
         )
     return [kept[split.name] for split in splits]

@@ -2,182 +2,156 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.common.errors import UserError
 from pipeline.common.files import replacing
 from pipeline.common.paths import Paths
-from pipeline.dataset import roadmarks
-from pipeline.dataset.card import describe, equal_content, repairs
+from pipeline.dataset import groups, roadmarks, sources
+from pipeline.dataset.annotations import Annotations, Box
+from pipeline.dataset.card import describe, describe_pictures
+from pipeline.dataset.check import check
+from pipeline.dataset.classes import check_any, check_learnable, choose
 from pipeline.dataset.divide import divide, keep_apart
-from pipeline.dataset.images import hash_images
-from pipeline.dataset.read import Record, check, read_coco
-from pipeline.dataset.repair import RepairLog, choose_classes, repair
+from pipeline.dataset.fed import as_fed
+from pipeline.dataset.guesses import guess, unrotate
+from pipeline.dataset.leaks import equal_content, near_equal
+from pipeline.dataset.mistakes import Mistakes
+from pipeline.dataset.names import check_names, join_shared
+from pipeline.dataset.pictures import Picture, inspect
+from pipeline.dataset.pictures.judge import judge
+from pipeline.dataset.prepared import manifest_of, write_split
+from pipeline.dataset.preview import draw_preview
+from pipeline.dataset.repair import repair
+from pipeline.dataset.rules import RepairLog
 from pipeline.dataset.splits import Split
-from pipeline.records import Card, Manifest
-from pipeline.records.manifest import SplitFiles
-from pipeline.study.sections import Coco, Roadmarks
+from pipeline.records import Card
+from pipeline.study.datasets import Coco, Own, Roadmarks
+from pipeline.study.sections import Train
 
-MANIFEST, CARD = Paths().manifest.name, Paths().card.name
+CACHE = Paths().pictures
 
 
-def prepare(dataset: Roadmarks | Coco, out: Path) -> Card:
-    """Write train.json, val.json (test.json), manifest.json and card.json into `out`, replacing it.
+def prepare(
+    dataset: Roadmarks | Own,
+    out: Path,
+    image_size: tuple[int, int] | None = None,
+    cache: Path = CACHE,
+) -> Card:
+    """Write train.json, val.json (test.json), manifest.json, card.json and preview.png into `out`, replacing it.
 
-    The annotation files are valid COCO, boxes only, and equal bytes for equal input; for roadmarks the
-    pictures are drawn into `out`/images, other images stay where they are. Raises UserError naming file
-    and id for what no rule mends; then `out` is as it was.
+    The annotation files are valid COCO, boxes only, and equal bytes for equal input; for roadmarks the pictures
+    are drawn into `out`/images, other images stay where they are. Card and preview show what a detector is fed
+    at `image_size` (`Train`'s own by default). `cache` keeps what is known of pictures and lists bad ones.
+    Raises UserError naming file and id for what no rule mends; then `out` is as it was.
     """
     out = out.relative_to(Path.cwd()) if out.is_relative_to(Path.cwd()) else out
+    size = image_size or Train().image_size
+    paths = Paths()
     log = RepairLog()
     with replacing(out) as folder:
         if isinstance(dataset, Roadmarks):
-            classes, splits = _drawn(dataset, out, folder, log)
+            # the synthetic set goes through the same checks as any other
+            own: Own = Coco(source="coco", name="roadmarks", origin=dataset.origin, licence=roadmarks.LICENCE)
+            found = _draw(dataset, folder)
         else:
-            classes, splits = _own(dataset, log)
-        _check_every_class_has_boxes(splits[0], classes)
-        hashes = hash_images(splits)
-        if isinstance(dataset, Coco) and dataset.split:
-            parts = {"val": dataset.split.val} | ({"test": dataset.split.test} if dataset.split.test else {})
-            fractions = {"train": 1 - sum(parts.values()), **parts}
-            splits = divide(splits[0], hashes, len(classes), fractions, dataset.split.seed)
-            _check_every_class_has_boxes(splits[0], classes)
+            own, found = dataset, sources.read(dataset, log)
+        homes = {folder / "images": (out / "images").as_posix()}
+        found, pictures = _mend(own, found, cache, log)
+        classes, splits = _splits(own, found, homes, pictures, log)
+        hashes = {path: picture.digest for path, picture in pictures.items()}
+        manifest = manifest_of(splits, classes, hashes)
+        duplicates, leaks = equal_content(splits, hashes)
+        card = Card(
+            name=own.name,
+            source=dataset.source,
+            origin=own.origin,
+            licence=own.licence,
+            digest=manifest.digest,
+            classes=classes,
+            report_split=manifest.report_split,
+            image_size=size,
+            splits={split.name: describe(split, classes) for split in splits},
+            fed={split.name: as_fed(split, size) for split in splits},
+            pictures={split.name: describe_pictures(split, pictures) for split in splits},
+            groups={split.name: groups.count(split) for split in splits} if own.group else {},
+            duplicates=duplicates,
+            leaks=leaks,
+            likely_leaks=near_equal([] if own.group else splits, pictures),
+            repairs=log.summary(),
+            details=log.details,
+        )
         for split in splits:
-            if not split.images:
-                raise UserError(f"{split.file}: split {split.name} has no images")
-        manifest = _manifest(splits, classes, hashes)
-        card = _card(dataset, splits, manifest, hashes, log)
-        for split in splits:
-            _write(folder / f"{split.name}.json", _coco(split, classes))
-        manifest.write(folder / MANIFEST)
-        card.write(folder / CARD)
+            write_split(folder / f"{split.name}.json", split, classes)
+        manifest.write(folder / paths.manifest.name)
+        card.write(folder / paths.card.name)
+        draw_preview(splits[0], classes, size, folder / paths.preview.name)
     return card
 
 
-def load_split(path: Path) -> dict[str, list[Record]]:
-    """The COCO dict of one prepared annotation file."""
-    data: dict[str, list[Record]] = json.loads(path.read_text(encoding="utf-8"))
-    return data
-
-
-def _drawn(dataset: Roadmarks, out: Path, folder: Path, log: RepairLog) -> tuple[list[str], list[Split]]:
-    """The synthetic set goes through the same checks as any other."""
+def _draw(dataset: Roadmarks, folder: Path) -> list[Annotations]:
     drawn = roadmarks.draw(dataset.train, dataset.val, dataset.size, dataset.seed, folder / "images")
-    classes = list(roadmarks.CLASSES)
-    splits = []
-    for name, data in drawn.items():
-        file = Path(dataset.origin) / name
-        images, boxes = repair(name, check(file, data), classes, log)
-        splits.append(Split(name, file, (out / "images").as_posix(), folder / "images", images, boxes))
-    return classes, splits
+    return [
+        Annotations(
+            name, Path(dataset.origin) / name, folder / "images",
+            data["images"], [Box(**box) for box in data["annotations"]], data["categories"],
+        )
+        for name, data in drawn.items()
+    ]  # fmt: skip
 
 
-def _own(dataset: Coco, log: RepairLog) -> tuple[list[str], list[Split]]:
-    """The user's files as splits; with `split` it is one, called train, which is divided later."""
-    origin = Path(dataset.origin)
-    if dataset.split:
-        files = {"train": origin}
-    else:
-        named = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
-        files = {name: origin / file for name, file in named.items() if file}
-    read = {name: read_coco(file) for name, file in files.items()}
-    names = {files[name]: [category["name"] for category in data["categories"]] for name, data in read.items()}
-    classes = choose_classes(names, dataset.classes)
-    splits = []
-    for name, data in read.items():
-        root = _image_root(dataset, name)
-        splits.append(Split(name, files[name], root, Path(root), *repair(name, data, classes, log)))
-    return classes, keep_apart(splits, log)
+def _mend(
+    own: Own, found: Sequence[Annotations], cache: Path, log: RepairLog
+) -> tuple[list[Annotations], dict[Path, Picture]]:
+    """Sound records whose pictures have been decoded. What can be told without the pictures is refused before."""
+    check_any(found)
+    mistakes = Mistakes()
+    for part in found:
+        check(part, mistakes, log)
+    mistakes.refuse()
+    for part in found:
+        check_names(part, own.outside == "allowed", mistakes, log)
+        unrotate(part, own.rotated == "envelope", mistakes, log)
+        if own.boxes != "as_given":
+            guess(part, mistakes)
+    mistakes.refuse()
+    found = [join_shared(part, log) for part in found]
+    for part in found:
+        if not part.root.is_dir():
+            raise UserError(f"dataset.images: {part.root}: no such image folder (split {part.split})")
+    files = ((part.root, part.path(image)) for part in found for image in part.images)
+    pictures = inspect(files, cache / "known.json", own.outside == "allowed")
+    found = judge(found, pictures, own.leave_out == "unreadable", cache / "bad.txt", log)
+    if own.boxes != "as_given":
+        for part in found:  # once more: sides that were missing are known now
+            guess(part, mistakes)
+        mistakes.refuse()
+    return found, pictures
 
 
-def _image_root(dataset: Coco, split: str) -> str:
-    if isinstance(dataset.images, str):
-        return dataset.images
-    roots = {str(name): root for name, root in dataset.images.items()}
-    if dataset.split:
-        raise UserError("dataset.images: with `split` all images lie in one folder; give its name, not one a split")
-    if split not in roots:
-        raise UserError(f"dataset.images: no folder for split {split}; given: {', '.join(roots)}")
-    return roots[split]
-
-
-def _check_every_class_has_boxes(train: Split, classes: Sequence[str]) -> None:
-    seen = {box["category_id"] for box in train.boxes()}
-    for number, name in enumerate(classes, start=1):
-        if number not in seen:
-            raise UserError(
-                f"{train.file}: category {name!r} has no boxes to train on; "
-                "to leave it out, list the classes to keep under dataset.classes"
-            )
-
-
-def _coco(split: Split, classes: Sequence[str]) -> dict[str, list[Record]]:
-    categories = [{"id": number, "name": name} for number, name in enumerate(classes, start=1)]
-    return {"images": split.images, "annotations": split.annotations, "categories": categories}
-
-
-def _manifest(splits: Sequence[Split], classes: Sequence[str], hashes: dict[Path, str]) -> Manifest:
-    report_split = "test" if any(split.name == "test" for split in splits) else "val"
-    return Manifest(
-        digest=_digest(splits, classes, hashes, report_split),
-        classes=list(classes),
-        splits={
-            split.name: SplitFiles(
-                annotations=f"{split.name}.json",
-                images=split.root,
-                count=len(split.images),
-                boxes=len(split.boxes()),
-            )
-            for split in splits
-        },
-        report_split=report_split,
-    )
-
-
-def _digest(splits: Sequence[Split], classes: Sequence[str], hashes: dict[Path, str], report_split: str) -> str:
-    """sha256 over all that training and scoring depend on. An image counts by its content, not by its
-    name or place, so that a moved image folder trains nothing anew."""
-    total = hashlib.sha256(_bytes({"classes": list(classes), "report_split": report_split}))
-    for split in splits:
-        images = [
-            [image["id"], image["width"], image["height"], hashes[path]]
-            for image, path in zip(split.images, split.paths(), strict=True)
-        ]
-        total.update(_bytes([split.name, images, split.annotations]))
-    return total.hexdigest()
-
-
-def _card(
-    dataset: Roadmarks | Coco,
-    splits: Sequence[Split],
-    manifest: Manifest,
-    hashes: dict[Path, str],
+def _splits(
+    own: Own,
+    found: Sequence[Annotations],
+    homes: Mapping[Path, str],
+    pictures: Mapping[Path, Picture],
     log: RepairLog,
-) -> Card:
-    duplicates, leaks = equal_content(splits, hashes)
-    return Card(
-        name=dataset.name if isinstance(dataset, Coco) else "roadmarks",
-        source=dataset.source,
-        origin=dataset.origin,
-        licence=dataset.licence if isinstance(dataset, Coco) else roadmarks.LICENCE,
-        digest=manifest.digest,
-        classes=manifest.classes,
-        report_split=manifest.report_split,
-        splits={split.name: describe(split, manifest.classes) for split in splits},
-        duplicates=duplicates,
-        leaks=leaks,
-        repairs=repairs(log),
-        details=log.details,
-    )
-
-
-def _bytes(data: Any) -> bytes:
-    return (json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n").encode()
-
-
-def _write(path: Path, data: Any) -> None:
-    path.write_bytes(_bytes(data))
+) -> tuple[list[str], list[Split]]:
+    """Classes and mended splits. `homes` says where a folder of pictures will lie that is not there yet."""
+    classes = choose(found, own.classes, log)
+    named = groups.assign(found, own.group) if own.group else [{} for _ in found]
+    splits = [
+        Split(part.split, part.file, homes.get(part.root, part.root.as_posix()), part.root,
+              *repair(part, classes, log, of_image))
+        for part, of_image in zip(found, named, strict=True)
+    ]  # fmt: skip
+    splits = keep_apart(splits, log)
+    check_learnable(splits, classes)
+    if own.split:
+        parts = {"val": own.split.val} | ({"test": own.split.test} if own.split.test else {})
+        fractions = {"train": 1 - sum(parts.values()), **parts}
+        hashes = {path: picture.digest for path, picture in pictures.items()}
+        splits = divide(splits[0], hashes, len(classes), fractions, own.split.seed)
+        check_learnable(splits, classes)
+    groups.check_apart(splits)
+    return classes, splits

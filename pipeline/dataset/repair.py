@@ -1,4 +1,4 @@
-"""What is mended by rule, and the log of it. Pure: records in, new records out, nothing is read.
+"""What is mended by rule. Pure: checked records in, new records out, nothing is read.
 
 The log feeds the data card: every repair is counted, the first ones of each rule are listed.
 """
@@ -6,114 +6,66 @@ The log feeds the data card: every repair is counted, the first ones of each rul
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.common.errors import UserError
-from pipeline.dataset.read import Record
+from pipeline.dataset import annotations as raw
+from pipeline.dataset.annotations import Annotations
+from pipeline.dataset.ids import counts_from_one, whole
+from pipeline.dataset.rules import RepairLog
+from pipeline.dataset.splits import Box, Image
 
-LISTED = 20  # repairs of one rule that the card lists; it counts them all
-
-RULES = {
-    "image_ids_renumbered": "image ids were not whole numbers from 1: the images of the split were numbered anew",
-    "box_ids_renumbered": "box ids were missing, repeated or below 1: the boxes of the split were numbered anew",
-    "category_id_changed": "category ids were made contiguous from 1, in the order of the classes",
-    "class_left_out": "the box belongs to a class that the study leaves out",
-    "empty_box_dropped": "the box has no width or no height",
-    "box_outside_dropped": "the box lies outside its image",
-    "box_clipped": "the box reached over the edge of its image and was cut there",
-    "area_filled": "the area was missing, not positive or above the box's own: width x height was put in",
-    "iscrowd_filled": "iscrowd was missing: 0 was put in",
-    "ignore_made_crowd": "`ignore` is known to the detector only: the box became iscrowd, which scoring knows too",
-    "image_in_two_splits": "the same image file was in two splits: it stays in test before val before train",
-}
-
-
-@dataclass
-class RepairLog:
-    """Counts of every rule that was used, and the first `LISTED` uses of each."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    details: list[dict[str, Any]] = field(default_factory=list)
-
-    def add(self, rule: str, split: str, record_id: int | str | None, detail: str) -> None:
-        self.counts[rule] += 1
-        if self.counts[rule] <= LISTED:
-            self.details.append({"rule": rule, "split": split, "id": record_id, "detail": detail})
-
-
-def choose_classes(files: Mapping[Path, Sequence[str]], wanted: Sequence[str] | None) -> list[str]:
-    """Class names in order: the wanted ones, or the first file's followed by names only later files have.
-
-    `files` maps each annotation file to its category names. Raises UserError for an unknown name.
-    """
-    known = list(dict.fromkeys(name for names in files.values() for name in names))
-    if wanted is None:
-        return known
-    if not wanted or len(set(wanted)) < len(wanted):
-        raise UserError(f"dataset.classes: {list(wanted)} must name each class once, and at least one")
-    for name in wanted:
-        if name not in known:
-            raise UserError(
-                f"dataset.classes: {name!r} is no category of {', '.join(map(str, files))}; allowed: {', '.join(known)}"
-            )
-    return list(wanted)
+DIGITS = 3  # of pixels, that fractions of a picture are rounded to: YOLO's six digits hold no more
 
 
 def repair(
-    split: str, data: dict[str, list[Record]], classes: Sequence[str], log: RepairLog
-) -> tuple[list[Record], list[Record]]:
-    """Images and annotations of one checked file, mended by `RULES`; only the keys that count are kept."""
-    images, image_ids = _number_images(split, data["images"], log)
-    category_ids = _number_categories(split, data["categories"], classes, log)
-    annotations = []
-    for annotation in data["annotations"]:
-        if annotation["category_id"] in category_ids:
-            annotations.append(annotation)
+    found: Annotations, classes: Sequence[str], log: RepairLog, groups: Mapping[int | str, str] | None = None
+) -> tuple[list[Image], list[Box]]:
+    """Images and boxes of one checked split whose pictures are known, mended by `RULES`.
+
+    `groups` maps image ids to the group that the image belongs to.
+    """
+    images, image_ids = _number_images(found, groups or {}, log)
+    category_ids = _number_categories(found, classes, log)
+    boxes = []
+    for box in found.boxes:
+        if box.category_id in category_ids:
+            boxes.append(box)
         else:
-            log.add("class_left_out", split, annotation.get("id"), f"category {annotation['category_id']}")
-    sizes = {image["id"]: (image["width"], image["height"]) for image in data["images"]}
-    boxes = np.array([annotation["bbox"] for annotation in annotations], dtype=float).reshape(-1, 4)
-    limits = np.array([sizes[annotation["image_id"]] for annotation in annotations], dtype=float).reshape(-1, 2)
-    clipped = clip(boxes, limits)
-    moved = (clipped != boxes).any(axis=1)
+            log.add("class_left_out", found.split, box.id, f"category {box.category_id}")
+    sides = {image["id"]: (image["width"], image["height"]) for image in found.images}
+    limits = np.array([sides[box.image_id] for box in boxes], dtype=float).reshape(-1, 2)
+    given = np.array([box.bbox for box in boxes], dtype=float).reshape(-1, 4)
+    if found.relative:
+        given = np.round(given * np.tile(limits, 2), DIGITS)
+    clipped = clip(given, limits)
+    moved = (clipped != given).any(axis=1)
     kept = []
-    for annotation, box, was_moved in zip(annotations, clipped.tolist(), moved.tolist(), strict=True):
-        reason = _dropped(annotation["bbox"], box)
-        where = f"box {annotation['bbox']} of image {annotation['image_id']}"
+    for box, before, after, was_moved in zip(boxes, given.tolist(), clipped.tolist(), moved.tolist(), strict=True):
+        where = f"box {box.bbox} of image {box.image_id}"
+        reason = _dropped(before, after)
         if reason:
-            log.add(reason, split, annotation.get("id"), where)
+            log.add(reason, found.split, box.id, where)
             continue
         if was_moved:
-            log.add("box_clipped", split, annotation.get("id"), f"{where} became {box}")
-        else:
-            box = annotation["bbox"]  # the file's own numbers, whole ones stay whole
-        kept.append(
-            {
-                "id": annotation.get("id"),
-                "image_id": image_ids[annotation["image_id"]],
-                "category_id": category_ids[annotation["category_id"]],
-                "bbox": box,
-                "area": _area(split, annotation, box, log),
-                "iscrowd": _crowd(split, annotation, log),
-            }
-        )
-    _number_boxes(split, kept, log)
+            log.add("box_clipped", found.split, box.id, f"{where} became {after}")
+        bbox = [whole(side) for side in after]
+        ids = image_ids[box.image_id], category_ids[box.category_id]
+        kept.append(Box(box.id, *ids, bbox, _area(found.split, box, bbox, log), _crowd(found.split, box, log)))
+    _number_boxes(found.split, kept, log)
     return images, kept
 
 
 def clip(boxes: NDArray[np.float64], limits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Boxes (n, 4) as x, y, width, height cut to images (n, 2) of width and height; what is inside stays
-    bit for bit. A box with nothing inside comes back with a width or height of 0 or less."""
+    """Boxes (n, 4) as x, y, width, height cut to images (n, 2) of width and height; what is inside, but for
+    rounding, stays bit for bit. A box with nothing inside comes back with a width or height of 0 or less."""
     low = np.clip(boxes[:, :2], 0, limits)
-    high = np.clip(boxes[:, :2] + boxes[:, 2:], 0, limits)
-    outside = (low != boxes[:, :2]) | (high != boxes[:, :2] + boxes[:, 2:])
+    end = boxes[:, :2] + boxes[:, 2:]
+    high = np.clip(end, 0, limits)
+    outside = (low != boxes[:, :2]) | (np.abs(high - end) > 1e-12 * limits)
     return np.hstack([low, np.where(outside, high - low, boxes[:, 2:])])
 
 
@@ -125,54 +77,55 @@ def _dropped(box: Sequence[float], clipped: Sequence[float]) -> str | None:
     return None
 
 
-def _area(split: str, annotation: Record, box: Sequence[float], log: RepairLog) -> float:
+def _area(split: str, box: raw.Box, bbox: Sequence[float], log: RepairLog) -> float:
     """The stated area (of a mask, often) where it can be true of the box, else the box's own, in pixels^2."""
-    stated = annotation.get("area")
+    stated = box.area
+    own = whole(bbox[2] * bbox[3])
+    if stated is msgspec.UNSET:
+        return own
     # one pixel of slack a side: some tools count both edge pixels
-    largest = (box[2] + 1) * (box[3] + 1)
+    largest = (bbox[2] + 1) * (bbox[3] + 1)
     if isinstance(stated, float | int) and math.isfinite(stated) and 0 < stated <= largest:
-        return stated
-    log.add("area_filled", split, annotation.get("id"), f"area {stated} became {box[2] * box[3]}")
-    return box[2] * box[3]
+        return whole(stated)
+    log.add("area_filled", split, box.id, f"area {stated} became {own}")
+    return own
 
 
-def _crowd(split: str, annotation: Record, log: RepairLog) -> int:
-    if "iscrowd" not in annotation:
-        log.add("iscrowd_filled", split, annotation.get("id"), f"image {annotation['image_id']}")
-    if annotation.get("ignore") and not annotation.get("iscrowd"):
-        log.add("ignore_made_crowd", split, annotation.get("id"), f"image {annotation['image_id']}")
+def _crowd(split: str, box: raw.Box, log: RepairLog) -> int:
+    if box.iscrowd is None:
+        log.add("iscrowd_filled", split, box.id, f"image {box.image_id}")
+    if box.ignore and not box.iscrowd:
+        log.add("ignore_made_crowd", split, box.id, f"image {box.image_id}")
         return 1
-    return int(annotation.get("iscrowd", 0))
+    return int(box.iscrowd or 0)
 
 
-def _counts_from_one(ids: Iterable[Any]) -> bool:
-    """Whether all are whole numbers from 1 (pycocotools counts annotation id 0 as unmatched) and unique."""
-    seen = list(ids)
-    return all(type(key) is int and key >= 1 for key in seen) and len(set(seen)) == len(seen)
-
-
-def _number_images(split: str, images: list[Record], log: RepairLog) -> tuple[list[Record], dict[Any, int]]:
-    ids = [image["id"] for image in images]
-    new = ids if _counts_from_one(ids) else list(range(1, len(ids) + 1))
+def _number_images(
+    found: Annotations, groups: Mapping[int | str, str], log: RepairLog
+) -> tuple[list[Image], dict[int | str, int]]:
+    ids = [image["id"] for image in found.images]
+    new = ids if counts_from_one(ids) else list(range(1, len(ids) + 1))
     if new is not ids:
-        log.add("image_ids_renumbered", split, None, f"{len(ids)} images, the first had id {ids[0]!r}")
-    keys = ("file_name", "width", "height")
-    fresh = [{"id": i, **{key: image[key] for key in keys}} for i, image in zip(new, images, strict=True)]
+        log.add("image_ids_renumbered", found.split, None, f"{len(ids)} images, the first had id {ids[0]!r}")
+    fresh = [
+        Image(number, image["file_name"], image["width"], image["height"], groups.get(image["id"]))
+        for number, image in zip(new, found.images, strict=True)
+    ]
     return fresh, dict(zip(ids, new, strict=True))
 
 
-def _number_categories(split: str, categories: list[Record], classes: Sequence[str], log: RepairLog) -> dict[Any, int]:
+def _number_categories(found: Annotations, classes: Sequence[str], log: RepairLog) -> dict[int | str, int]:
     """Maps the file's category ids to 1, 2, ... in the order of `classes`; left out classes are not in it."""
     number = {name: index for index, name in enumerate(classes, start=1)}
-    for category in categories:
+    for category in found.categories:
         new = number.get(category["name"])
-        if new not in (None, category["id"]):
-            log.add("category_id_changed", split, category["id"], f"{category['name']} is {new} now")
-    return {category["id"]: number[category["name"]] for category in categories if category["name"] in number}
+        if new not in (None, category["id"]) and found.has_ids:
+            log.add("category_id_changed", found.split, category["id"], f"{category['name']} is {new} now")
+    return {category["id"]: number[category["name"]] for category in found.categories if category["name"] in number}
 
 
-def _number_boxes(split: str, annotations: list[Record], log: RepairLog) -> None:
-    if annotations and not _counts_from_one(annotation["id"] for annotation in annotations):
-        log.add("box_ids_renumbered", split, None, f"{len(annotations)} boxes")
-        for number, annotation in enumerate(annotations, start=1):
-            annotation["id"] = number
+def _number_boxes(split: str, boxes: list[Box], log: RepairLog) -> None:
+    if boxes and not counts_from_one([box.id for box in boxes]):
+        log.add("box_ids_renumbered", split, None, f"{len(boxes)} boxes")
+        for number, box in enumerate(boxes, start=1):
+            box.id = number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from pipeline.records.base import Part, Record
 
@@ -51,6 +51,29 @@ class EqualFiles(Part):
     groups: list[list[FileInSplit]]
 
 
+class PictureCounts(Part):
+    """Pictures that the loader turns by their EXIF orientation, cuts to 8 bit, strips of an alpha channel that hides
+    something, or reads although they lack their end."""
+
+    turned: int
+    deep: int
+    transparent: int
+    early: int
+
+
+class Fed(Part):
+    """Boxes after resizing to the study's image size: how many have a side below 1 px, or below 4 (tiny).
+
+    MMDetection leaves out, while training, images without any box and boxes with a side below 1 px as stored.
+    """
+
+    below_one_pixel: int
+    tiny: int
+    sizes: Sizes
+    left_out_images: int
+    left_out_boxes: int
+
+
 class Repair(Part):
     """How often a rule was used, and what it means."""
 
@@ -59,8 +82,9 @@ class Repair(Part):
 
 
 class Card(Record):
-    """`duplicates` are files of equal content within a split, `leaks` in two or more; `details` the first uses of
-    each rule.
+    """`duplicates` are files of equal content within a split, `leaks` in two or more; `likely_leaks` are near-equal
+    pictures in two splits. `fed` and `pictures` count per split, `fed` at `image_size` (width and height); `groups` are
+    how many groups a split has, where the study has any. `details` are the first uses of each rule.
     """
 
     MADE_BY: ClassVar[str] = "`dvc repro prepare`"
@@ -75,5 +99,10 @@ class Card(Record):
     splits: dict[str, SplitCounts]
     duplicates: EqualFiles
     leaks: EqualFiles
+    likely_leaks: EqualFiles = EqualFiles(count=0, groups=[])
+    image_size: tuple[int, int] | None = None
+    fed: dict[str, Fed] = Field(default_factory=dict)
+    pictures: dict[str, PictureCounts] = Field(default_factory=dict)
+    groups: dict[str, int] = Field(default_factory=dict)
     repairs: dict[str, Repair]
     details: list[dict[str, JsonValue]]

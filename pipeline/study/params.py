@@ -17,7 +17,8 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.common.errors import UserError
 from pipeline.study.cluster import Cluster
-from pipeline.study.sections import Coco, Detector, Evaluation, Insertion, Roadmarks, Section, Tracking, Train, Variant
+from pipeline.study.datasets import DATASETS, Dataset
+from pipeline.study.sections import Detector, Evaluation, Insertion, Section, Tracking, Train, Variant
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")  # a DVC key, a file name and an MLflow name at once
 LONGEST = 100  # characters of a name: file systems and MLflow take few more
@@ -39,7 +40,7 @@ class Study(Section):
 
     study: Annotated[str, Field(min_length=1, max_length=LONGEST)] = "study"
     """the name, as the report and MLflow have it"""
-    dataset: Annotated[Roadmarks | Coco, Field(discriminator="source")]
+    dataset: Dataset
     """the data set"""
     detector: Detector = Detector()
     """the detector"""
@@ -140,7 +141,7 @@ def validate(data: Any, path: Path, model: type[Model]) -> Model:
 
 
 def _explain(path: Path, item: Any, model: type[BaseModel]) -> str:
-    loc = [str(part) for part in item["loc"] if part not in ("roadmarks", "coco")]
+    loc = [str(part) for part in item["loc"] if part not in DATASETS]
     key = ".".join(loc) or "(top level)"
     value = item["input"]
     shown = "" if isinstance(value, dict) and item["type"] != "value_error" else f" (value {_short(value)})"
@@ -161,8 +162,8 @@ def _short(value: Any) -> str:
 def _allowed_keys(model: Any, loc: tuple[int | str, ...]) -> list[str]:
     """The keys of the section at `loc`, found by walking the models' own fields."""
     for part in loc:
-        if part in ("roadmarks", "coco"):
-            model = {"roadmarks": Roadmarks, "coco": Coco}[str(part)]
+        if part in DATASETS:
+            model = DATASETS[str(part)]
             continue
         if isinstance(model, type) and issubclass(model, BaseModel):
             model = model.model_fields[str(part)].annotation

@@ -3,19 +3,20 @@
 from collections import Counter
 from pathlib import Path
 
-from pipeline.dataset.card import describe, equal_content, repairs
-from pipeline.dataset.repair import RULES, RepairLog
-from pipeline.dataset.splits import Split
+from pipeline.dataset.card import describe
+from pipeline.dataset.leaks import equal_content
+from pipeline.dataset.rules import RULES, RepairLog
+from pipeline.dataset.splits import Box, Image, Split
 from pipeline.records.card import Repair
 
 
 def split(name, files, annotations=()):
-    images = [{"id": number, "file_name": file, "width": 200, "height": 200} for number, file in enumerate(files, 1)]
+    images = [Image(number, file, 200, 200) for number, file in enumerate(files, 1)]
     return Split(name, Path(f"{name}.json"), "i", Path("i"), images, list(annotations))
 
 
 def box(image, category, area, crowd=0):
-    return {"image_id": image, "category_id": category, "area": area, "iscrowd": crowd}
+    return Box(1, image, category, [0, 0, 10, 10], area, crowd)
 
 
 def test_counts_by_hand():
@@ -46,7 +47,7 @@ def test_equal_contents():
 
 def test_repairs_come_in_the_order_of_the_rules_with_their_meaning():
     log = RepairLog(Counter({"area_filled": 2, "empty_box_dropped": 3}))
-    assert list(repairs(log).items()) == [
+    assert list(log.summary().items()) == [
         ("empty_box_dropped", Repair(count=3, meaning=RULES["empty_box_dropped"])),
         ("area_filled", Repair(count=2, meaning=RULES["area_filled"])),
     ]

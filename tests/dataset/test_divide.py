@@ -8,15 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.dataset.divide import deal, divide, keep_apart
-from pipeline.dataset.repair import RepairLog
-from pipeline.dataset.splits import Split
+from pipeline.dataset.rules import RepairLog
+from pipeline.dataset.splits import Box, Image, Split
 
 
 def split(name, files, boxes=(), folder="/pictures"):
-    images = [{"id": number, "file_name": file, "width": 9, "height": 9} for number, file in enumerate(files, 1)]
+    images = [Image(number, file, 9, 9) for number, file in enumerate(files, 1)]
     annotations = [
-        {"id": number, "image_id": image, "category_id": category, "bbox": [0, 0, 1, 1], "area": 1, "iscrowd": 0}
-        for number, (image, category) in enumerate(boxes, 1)
+        Box(number, image, category, [0, 0, 1, 1], 1, 0) for number, (image, category) in enumerate(boxes, 1)
     ]
     return Split(name, Path(f"{name}.json"), folder, Path(folder), images, annotations)
 
@@ -79,10 +78,10 @@ def test_every_image_is_in_one_split_with_all_its_boxes_and_equal_contents_stay_
     whole = split("train", [f"{number}.jpg" for number in range(len(images))], boxes)
     hashes = {path: content for path, (_, content) in zip(whole.paths(), images, strict=True)}
     parts = divide(whole, hashes, 1, {"train": 0.7, "val": 0.3}, seed)
-    assert sorted(image["id"] for part in parts for image in part.images) == [image["id"] for image in whole.images]
+    assert sorted(image.id for part in parts for image in part.images) == [image.id for image in whole.images]
     for part in parts:
-        ids = {image["id"] for image in part.images}
-        assert part.annotations == [box for box in whole.annotations if box["image_id"] in ids]
+        ids = {image.id for image in part.images}
+        assert part.annotations == [box for box in whole.annotations if box.image_id in ids]
     train, val = ({hashes[path] for path in part.paths()} for part in parts)
     assert not train & val
 
@@ -93,12 +92,12 @@ def test_a_file_in_two_splits_stays_where_it_is_scored():
     val = split("val", ["b", "./d", "e"], [(1, 1)])
     test = split("test", ["d", "../pictures/c"], folder="/pictures")
     kept = keep_apart([train, val, test], log)
-    assert [[image["file_name"] for image in part.images] for part in kept] == [
+    assert [[image.file_name for image in part.images] for part in kept] == [
         ["a"],
         ["b", "e"],
         ["d", "../pictures/c"],
     ]
-    assert [box["image_id"] for box in kept[0].annotations] == [1]
+    assert [box.image_id for box in kept[0].annotations] == [1]
     assert log.counts == {"image_in_two_splits": 3}
     assert {"rule": "image_in_two_splits", "split": "train", "id": 2, "detail": "b stays in val"} in log.details
 

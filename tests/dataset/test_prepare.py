@@ -12,7 +12,7 @@ from pipeline.common.errors import UserError
 from pipeline.dataset import load_split, prepare, text
 from pipeline.records import Card
 from pipeline.records.card import Repair
-from pipeline.study.sections import Coco, Roadmarks
+from pipeline.study.datasets import Coco, Roadmarks
 
 BCCD = Path(__file__).parents[3] / "shared" / "data" / "bccd"
 
@@ -63,7 +63,8 @@ def test_own_files(own, tmp_path):
     source, dataset = own
     out = tmp_path / "data" / "coco"
     card = prepare(dataset(name="mine", licence="CC0"), out)
-    assert sorted(path.name for path in out.iterdir()) == ["card.json", "manifest.json", "train.json", "val.json"]
+    written = ["card.json", "manifest.json", "preview.png", "train.json", "val.json"]
+    assert sorted(path.name for path in out.iterdir()) == written
     assert [(box["bbox"], box["area"]) for box in load_split(out / "train.json")["annotations"]] == [
         ([1, 2, 3, 4], 12),
         ([30.0, 20.0, 10.0, 10.0], 100.0),
@@ -164,17 +165,31 @@ def test_equal_pictures_in_two_splits_are_reported_and_the_same_file_is_moved_ou
     }
 
 
-def test_a_category_without_boxes(own, tmp_path):
+def test_a_category_that_is_learnt_nowhere_and_scored_somewhere(own, tmp_path):
     source, dataset = own
-    write(source, "train.json", [("a.png", "red")], [(1, 1, [1, 2, 3, 4])], ["sign", "light"])
+    names = ["sign", "light", "arrow", "unused"]
+    write(source, "train.json", [("a.png", "red")], [(1, 1, [1, 2, 3, 4])], names)
+    boxes = [(1, 1, [1, 2, 3, 4]), (1, 2, [1, 2, 3, 4]), (1, 3, [1, 2, 3, 4])]
+    write(source, "val.json", [("d.png", "white")], boxes, names)
     with pytest.raises(UserError) as error:
         prepare(dataset(), tmp_path / "coco")
     assert str(error.value) == (
-        f"{source}/train.json: category 'light' has no boxes to train on; "
-        "to leave it out, list the classes to keep under dataset.classes"
+        f"{source}/train.json: category 'light' has no boxes to train on (1 in val)\n"
+        f"{source}/train.json: category 'arrow' has no boxes to train on (1 in val)\n"
+        "to leave them out, list the classes to keep in params.yaml:\n"
+        '  classes: ["sign"]'
     )
     card = prepare(dataset(classes=["sign"]), tmp_path / "coco")
     assert card.classes == ["sign"]
+
+
+def test_a_category_that_nobody_uses_is_left_out_by_name(own, tmp_path):
+    source, dataset = own
+    write(source, "train.json", [("a.png", "red")], [(1, 2, [1, 2, 3, 4])], ["root", "light"])
+    write(source, "val.json", [("d.png", "white")], [(1, 2, [1, 2, 3, 4])], ["root", "light"])
+    card = prepare(dataset(), tmp_path / "coco")
+    assert card.classes == ["light"]
+    assert "left out: root" in text(card)
 
 
 def test_an_error_leaves_what_was_there(own, tmp_path):
@@ -183,7 +198,7 @@ def test_an_error_leaves_what_was_there(own, tmp_path):
     prepare(dataset(), out)
     before = contents(out)
     (source / "pictures" / "b.png").write_bytes(b"")
-    with pytest.raises(UserError, match=r"train\.json: image 2: .*b\.png: corrupt image"):
+    with pytest.raises(UserError, match=r"train\.json: image 2: .*b\.png: an empty file"):
         prepare(dataset(), out)
     assert contents(out) == before
     assert list(out.parent.iterdir()) == [out]

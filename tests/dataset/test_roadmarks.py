@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.dataset.card import MEDIUM, SMALL
+from pipeline.common.coco import MEDIUM, SMALL
 from pipeline.dataset.roadmarks import CLASSES, draw
 from pipeline.dataset.roadmarks.compose import compose, extent, visible
 from pipeline.dataset.roadmarks.deck import FEWEST, MOST, class_counts, deal

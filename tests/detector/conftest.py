@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 
 from pipeline import dataset
 from pipeline.detector.config import resolve
-from pipeline.study.sections import Roadmarks
+from pipeline.study.datasets import Roadmarks
 
 from . import tiny
 

@@ -70,7 +70,7 @@ def test_one_module_written_flat_and_several_as_a_list_are_the_same(tmp_path: Pa
         ({"train__device": "tpu"}, ["train.device", "'tpu'", "'cpu' or 'cuda'"]),
         ({"train__precision": "bf16"}, ["train", "precision bf16 needs device: cuda"]),
         ({"evaluation__baseline": "none"}, ["evaluation.baseline is 'none'", "allowed: baseline, se"]),
-        ({"dataset__source": "voc"}, ["dataset", "voc", "roadmarks"]),
+        ({"dataset__source": "openimages"}, ["dataset", "openimages", "roadmarks", "voc"]),
         ({"dataset": {"source": "coco", "images": "i", "origin": "a", "train": "t.json"}}, ["train", "val", "split"]),
         ({"detector__weights_sha256": "0" * 64}, ["weights_sha256", "weights"]),
         ({"seeds": [0, True]}, ["`seeds` holds true or false"]),

@@ -1,0 +1,1 @@
+"""One file a format; each gives `Annotations`, and nothing after the reader knows which format it was."""
