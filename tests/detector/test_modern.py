@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from mmengine.optim import build_optim_wrapper
 
-from pipeline.commands import presets
+from pipeline.commands import detectors, presets
+from pipeline.common.errors import UserError
 from pipeline.common.files import read_json
 from pipeline.common.paths import CellPaths
 from pipeline.detector.config import resolve
@@ -78,3 +79,21 @@ def test_each_variant_runs_an_epoch(name: str, tmp_path: Path) -> None:
     study = tiny.study({name: variant(name)} if name != "baseline" else {})
     train(tiny.plan(study, name), 0, "e" * 64, CellPaths(tmp_path))
     assert read_json(tmp_path / "run.json")["state"] == "done"
+
+
+def test_a_map_too_small_for_a_module_is_refused_when_it_is_resolved() -> None:
+    """96 x 64 images have 3 x 2 maps at the last stage; SCSA's windows are 7 wide."""
+    study = tiny.study({"x": {"attention": "scsa", "place": "after_conv2", "stages": [4]}})
+    with pytest.raises(
+        UserError, match=r"`scsa`: a map of 2 x 3 is below option `window` 7; allowed: a smaller window"
+    ):
+        resolve(study, "x")
+
+
+def test_places_say_what_grows_with_the_square_of_a_map() -> None:
+    """Stage 3 of 96 x 64 images: 6 x 4 pixels, each against each."""
+    study = tiny.study(
+        {"x": {"attention": "non_local", "place": "after_stage", "stages": [3]}, "y": {"attention": "se"}}
+    )
+    assert "576 pairs of pixels" in detectors._added(study, "x")
+    assert "pairs" not in detectors._added(study, "y")

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
 from pipeline import attention
@@ -33,6 +34,7 @@ def _of_insertion(host: Host, insertion: Insertion, taken: Counter[tuple[str, st
         places = _levels(host, insertion)
     else:
         places = _in_stages(host, insertion)
+    _refuse_small_maps(insertion, places)
     return [_site(place, insertion, taken) for place in places]
 
 
@@ -43,6 +45,15 @@ def _site(place: Place, insertion: Insertion, taken: Counter[tuple[str, str]]) -
     number = taken[place.host, base]
     child = base if number == 1 else f"{base}_n{number}"
     return Site(place.module, place.side, place.shape[0], place.host, child, place.index)
+
+
+def _refuse_small_maps(insertion: Insertion, places: Sequence[Place]) -> None:
+    """A module says itself which maps are too small; one from elsewhere is tried out when it is planned."""
+    if ":" in insertion.name:
+        return
+    for channels, height, width in {place.shape for place in places}:
+        with torch.device("meta"):
+            attention.build(insertion.name, channels, **insertion.options).check_map(height, width)
 
 
 def _levels(host: Host, insertion: Insertion) -> list[Place]:
