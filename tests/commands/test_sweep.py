@@ -53,7 +53,7 @@ def test_one_value_more_is_two_variants_more(paths: Paths) -> None:
     [
         ("sse", ["reduction=4"], r"unknown attention 'sse'"),
         ("se", [], r"sweep se: no option is given"),
-        ("se", ["stages=[9]"], r"variants.se_stages9.attention.0.stages.0: .*4"),
+        ("se", ["stages=[0]"], r"variants.se_stages0.attention.0.stages.0: .*1"),
         (None, [], r"no section `sweep`"),
     ],
 )
