@@ -192,6 +192,12 @@ def preset(
     command("presets").write(name, output, force)
 
 
+@app.command()
+def data(path: Annotated[Path, typer.Argument(help="a data set's folder, or its annotation file")]) -> None:
+    """Look at a data set (COCO, Roboflow, CVAT, VOC, YOLO, LabelMe) and write it into params.yaml."""
+    command("data").data(HERE, given(path))
+
+
 def fail(error: UserError) -> NoReturn:
     """What the user sees of a mistake: the message, and nothing of Python."""
     print(f"error: {error}", file=sys.stderr, flush=True)

@@ -157,5 +157,6 @@ class LabelMe(Own):
     """not used, as `train`"""
 
 
-DATASETS = {"roadmarks": Roadmarks, "coco": Coco, "voc": Voc, "yolo": Yolo, "labelme": LabelMe}
+OWN: dict[str, type[Own]] = {"coco": Coco, "voc": Voc, "yolo": Yolo, "labelme": LabelMe}
+DATASETS: dict[str, type[Section]] = {"roadmarks": Roadmarks, **OWN}
 Dataset = Annotated[Roadmarks | Coco | Voc | Yolo | LabelMe, Field(discriminator="source")]
