@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,7 @@ def test_ten_thousand_cells_cost_ten_times_a_thousand(
         study_of(folder, variants, 100)
         monkeypatch.chdir(folder)
         study = load("params.yaml")
-        took.append(
-            [seconds(lambda study=study: tasks.open_tasks(study, Paths())), seconds(lambda: status.show(Paths()))]
-        )
+        took.append([seconds(partial(tasks.open_tasks, study, Paths())), seconds(partial(status.show, Paths()))])
     found, over = tasks.open_tasks(study, Paths())
     assert (len(found), len(over)) == (9_900, 0)  # two variants of one plan are one cell
     assert "10000 cells: 10000 to do" in capsys.readouterr().out
