@@ -23,7 +23,7 @@ from pipeline.study.sections import Detector, Evaluation, Insertion, Section, Tr
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")  # a DVC key, a file name and an MLflow name at once
 LONGEST = 100  # characters of a name: file systems and MLflow take few more
-TITLE = r"^[A-Za-z0-9]([A-Za-z0-9 ._-]{0,98}[A-Za-z0-9._-])?$"  # of an experiment in MLflow and a job of Slurm
+TITLE = r"^[A-Za-z0-9]([A-Za-z0-9 ._-]*[A-Za-z0-9._-])?$"  # of an experiment in MLflow and a job of Slurm
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Cell:
 class Study(Section):
     """One params.yaml."""
 
-    study: Annotated[str, Field(pattern=TITLE)] = "study"
+    study: Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=TITLE)] = "study"
     """the name, as the report and MLflow have it: letters, digits, spaces and . _ -"""
     dataset: Dataset
     """the data set"""
