@@ -7,10 +7,11 @@ from typing import Any
 
 from pipeline.common.progress import duration
 from pipeline.records.card import SplitCounts
-from pipeline.report.blocks import Column, Entry, Table
+from pipeline.report.blocks import Column, Entry, Figure, Table
+from pipeline.report.figures.sheet import Sheet
 from pipeline.report.text import Markdown, code, escape
 from pipeline.report.words import NOTHING, count, plural
-from pipeline.results.read import Evidence
+from pipeline.results.read import EvaluationPaths, Evidence
 
 
 def settings(evidence: Evidence) -> Table:
@@ -33,6 +34,16 @@ def uncounted(evidence: Evidence) -> Markdown:
     """The operators whose work GFLOPs leave out, over all variants."""
     operators = sorted({operator for row in evidence.cost.variants.values() for operator in row.uncounted})
     return Markdown(", ".join(code(operator) for operator in operators))
+
+
+def preview(evidence: Evidence) -> Figure | None:
+    """The contact sheet of `prepare`, where there is one."""
+    path = EvaluationPaths(evidence.folder).preview
+    if not path.exists():
+        return None
+    size = "x".join(map(str, evidence.card.image_size or ()))
+    caption = Markdown(f"Training pictures with their boxes as the detector is fed them, at {size}.")
+    return Figure("preview", "Twelve training pictures with their boxes.", caption, Sheet(path))
 
 
 def counts(evidence: Evidence) -> Table:
