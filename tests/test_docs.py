@@ -68,3 +68,13 @@ def test_make_help_lists_every_target() -> None:
 
 def test_the_first_page_stays_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_the_places_of_changes_exist() -> None:
+    """Rows of docs/structure.md: a link to a file, and in the next column a name in it."""
+    text = (ROOT / "docs" / "structure.md").read_text(encoding="utf-8").partition("## Where a change goes")[2]
+    rows = re.findall(r"\]\(\.\./([^)]+)\) \| `(\w+)` \|", text)
+    assert len(rows) >= 9
+    for path, name in rows:
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert re.search(rf"^(class|def) {name}\b", source, re.MULTILINE), f"{path}: {name}"
