@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.records import Card, Cost, Plan, Run
 from pipeline.records.card import BoxesPerImage, EqualFiles, Sizes, SplitCounts
-from pipeline.records.cost import Quartiles, VariantCost
+from pipeline.records.cost import Latency, Memory, Throughput, VariantCost
 
 VERSIONS = {"python": "3.11.9", "torch": "2.13.0", "onedl-mmdetection": "3.5.1"}
 
@@ -91,6 +91,7 @@ def cost(variants: dict[str, VariantCost]) -> Cost:
         device="cpu",
         threads=1,
         image_size=(256, 160),
+        batch_size=8,
         rounds=30,
         variants=variants,
     )
@@ -102,6 +103,10 @@ def variant_cost(added: int, gflops: float, median: float) -> VariantCost:
         parameters=2_600_000 + added,
         attention_parameters=added,
         gflops=gflops,
+        attention_gflops=0.01 if added else 0.0,
+        uncounted_gops=0.02,
         uncounted={"sigmoid": 16} if added else {},
-        latency_ms=Quartiles(median=median, q1=median - 0.3, q3=median + 0.6),
+        latency_ms=Latency(median=median, q1=median - 0.3, q3=median + 0.6, p95=median + 1.5, p99=None),
+        images_per_second=Throughput(batch_1=1000 / median, batch_8=1400 / median),
+        memory=Memory(inference=60_000_000, training=240_000_000),
     )

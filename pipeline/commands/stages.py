@@ -21,8 +21,6 @@ from pipeline.study.watched import watch
 if TYPE_CHECKING:
     from pipeline.detector.weights import Pretrained
 
-LATENCY_ROUNDS = 20
-
 
 def prepare(paths: Paths) -> None:
     from pipeline import dataset
@@ -96,8 +94,7 @@ def cost(paths: Paths) -> None:
 
     study = load(paths.params)
     plans = {name: Plan.read(paths.plan(name)) for name in study.variants}
-    image_size = next(iter(plans.values())).resources.image_size
-    measure(plans, image_size, LATENCY_ROUNDS).write(paths.cost)
+    measure(plans, next(iter(plans.values())).resources.image_size).write(paths.cost)
 
 
 def evaluate(paths: Paths) -> None:

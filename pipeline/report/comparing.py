@@ -13,6 +13,14 @@ from pipeline.report.text import Markdown, escape
 from pipeline.report.words import NOTHING, REPEAT, VERDICTS, count, interval, listing, number, signed
 from pipeline.results.read import Evidence
 
+SHOWN = ("better", "worse", "equivalent")
+AGREEMENT = {
+    "consistent": "Consistent, shown alike by both studies",
+    "inconsistent": "Inconsistent, the studies contradict each other",
+    "one": "Shown by one study, not by the other (no contradiction: not shown is not no effect)",
+    "neither": "Shown by neither",
+}
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -60,13 +68,23 @@ def _alerts(this: Evidence, other: Evidence) -> list[Alert]:
 
 
 def _summary(this: Evidence, other: Evidence) -> list[Markdown]:
-    """Which verdicts changed, and which variants only one study has."""
-    both = [name for name in this.others if name in other.comparison.variants]
-    changed = [name for name in both if _verdict(this, name) != _verdict(other, name)]
-    lines = [f"Verdicts that differ: {_listing(changed)}.", f"Variants of both studies: {_listing(both)}."]
+    """Which verdicts agree, which contradict each other, and which variants only one study has."""
+    both = [name for name in this.others if name in other.others]
+    agreement: dict[str, list[str]] = {meaning: [] for meaning in AGREEMENT}
+    for name in both:
+        agreement[_agreement(this, other, name)].append(name)
+    lines = [f"{title}: {_listing(agreement[meaning])}." for meaning, title in AGREEMENT.items()]
     lines += [f"Only in this study: {_listing(only)}." for only in [_only(this, other)] if only]
     lines += [f"Only in the other study: {_listing(only)}." for only in [_only(other, this)] if only]
     return [Markdown(line) for line in lines]
+
+
+def _agreement(this: Evidence, other: Evidence, name: str) -> str:
+    """A key of AGREEMENT. What was not shown contradicts nothing: that study was too small to tell."""
+    shown = [verdict for side in (this, other) if (verdict := side.outcomes[name].verdict) in SHOWN]
+    if len(shown) < 2:
+        return "one" if shown else "neither"
+    return "consistent" if shown[0] == shown[1] else "inconsistent"
 
 
 def _only(mine: Evidence, theirs: Evidence) -> list[str]:

@@ -22,7 +22,7 @@ def headline(evidence: Evidence) -> Table:
         Column("P(improve)"),
         Column("params"),
         Column("GFLOPs"),
-        Column(Markdown("ms an image [quartiles]")),
+        Column("ms an image (P95)"),
     ]
     compared = [[Entry(name), *_compared(evidence, name), *_costs(evidence, name)] for name in evidence.outcomes]
     repeats = [[Entry(name), *_repeated(evidence, name), *_costs(evidence, name)] for name in evidence.repeats]
@@ -83,7 +83,7 @@ def _costs(evidence: Evidence, name: str) -> list[Entry]:
     if cost is None:
         return [Entry(NOTHING)] * 3
     latency = cost.latency_ms
-    milliseconds = Markdown(f"{number(latency.median, 1)} [{number(latency.q1, 1)}, {number(latency.q3, 1)}]")
+    milliseconds = f"{number(latency.median, 1)} ({number(latency.p95, 1)})"
     return [
         Entry(millions(cost.parameters), cost.parameters),
         Entry(number(cost.gflops, 2), cost.gflops),

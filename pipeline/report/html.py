@@ -13,10 +13,9 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
-from pipeline.common.text import plain
 from pipeline.report import markdown
 from pipeline.report.blocks import Alert, Column, Drawing, Figure, Table
-from pipeline.report.text import Markdown, escape
+from pipeline.report.text import Markdown, escape, plain
 
 BLOCK = "block"  # the info string of a fence that stands for an already rendered block
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from pipeline.records import Card
-from pipeline.report import examples, plots, records, sweeps, tables, verdict
+from pipeline.report import costs, examples, plots, records, sweeps, tables, verdict
 from pipeline.report.blocks import Alert, Figure, Table
 from pipeline.report.headline import brief, headline
 from pipeline.report.methods import Method, methods
@@ -37,7 +37,8 @@ class Report:
     brief: Table
     between: str
     cost_note: Markdown
-    uncounted: Markdown
+    costs: Table
+    cost_facts: Sequence[Markdown]
     forest: Figure | None
     sweeps: Sequence[Figure]
     tradeoff: Figure | None
@@ -52,7 +53,6 @@ class Report:
     examples: Sequence[Figure]
     example_score: str
     card: Card
-    preview: Figure | None
     splits: Table
     counts: Table
     methods: Sequence[Method]
@@ -99,8 +99,9 @@ def build(evidence: Evidence) -> Report:
         headline=headline(evidence),
         brief=short,
         between=between,
-        cost_note=records.cost_note(evidence),
-        uncounted=records.uncounted(evidence),
+        cost_note=costs.measured(evidence),
+        costs=costs.costs(evidence),
+        cost_facts=costs.explained(evidence),
         forest=plots.forest(evidence),
         sweeps=sweeps.figures(evidence),
         tradeoff=plots.tradeoff(evidence),
@@ -115,7 +116,6 @@ def build(evidence: Evidence) -> Report:
         examples=examples.figures(evidence),
         example_score=number(evidence.examples[0].score_threshold, 1) if evidence.examples else "",
         card=evidence.card,
-        preview=records.preview(evidence),
         splits=records.splits(evidence),
         counts=records.counts(evidence),
         methods=methods(evidence),

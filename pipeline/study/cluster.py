@@ -5,14 +5,11 @@ None of it changes a result, so no plan and no fingerprint holds any of it.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.study.fields import Line, Value
-
 Count = Annotated[int, Field(ge=1)]
-Option = Annotated[str, Field(pattern="^[a-z][a-z0-9-]*$")]  # of sbatch, without the dashes before it
 EngineName = Literal["local", "slurm"]
 
 
@@ -21,13 +18,13 @@ class Cluster(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    partition: Line | None = None
+    partition: str | None = None
     """the partition that jobs go to"""
-    account: Line | None = None
+    account: str | None = None
     """the account that is charged"""
-    qos: Line | None = None
+    qos: str | None = None
     """the quality of service"""
-    constraint: Line | None = None
+    constraint: str | None = None
     """features that a node must have"""
     time: Count = 24 * 60
     """minutes a job may run; a cell that needs longer is requeued and goes on from its last checkpoint"""
@@ -45,5 +42,5 @@ class Cluster(BaseModel):
     """jobs at once; null: all that the cluster allows. `dispatch --jobs` goes before it"""
     setup: list[str] = []
     """shell lines run before Python, e.g. `module load cuda`"""
-    extra: dict[Option, Value] = {}
+    extra: dict[str, Any] = {}
     """further options of sbatch by their long name, e.g. `{reservation: course, exclude: node7}`"""

@@ -7,7 +7,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.study.fields import Line
 from pipeline.study.sections import Section
 
 
@@ -50,25 +49,25 @@ class Own(Section):
 
     source: str
     """which kind of data set this is"""
-    name: Line
+    name: str
     """what the card, the report and MLflow call the data set"""
-    origin: Line
+    origin: str
     """what DVC watches: the folder of the data set, or the one annotation file; `python -m pipeline data` finds it"""
-    images: Line | dict[Literal["train", "val", "test"], Line] | None = None
+    images: str | dict[Literal["train", "val", "test"], str] | None = None
     """the folder that file names start from, or one a split, where it cannot be found by the usual layouts"""
-    train: Line | None = None
+    train: str | None = None
     """what to train on, where the layout does not say it: an annotation file in `origin` (coco), an image set (voc)"""
-    val: Line | None = None
+    val: str | None = None
     """what to evaluate on, as `train`"""
-    test: Line | None = None
+    test: str | None = None
     """what the report speaks of instead of val, as `train`"""
     split: Split | None = None
     """how a set that is one is divided, the class mix kept; instead of `train` and `val`"""
-    classes: list[Line] | None = None
+    classes: list[str] | None = None
     """the classes to keep, in the order in which they are numbered and reported; by default all that are in use"""
-    licence: Line = "not stated"
+    licence: str = "not stated"
     """of the data, printed in the card and the report"""
-    group: Line | None = None
+    group: str | None = None
     """what keeps pictures together in one split: a key of the image record, or a pattern on file names whose brackets
     hold the group, such as `(.+)_frame\\d+`"""
     boxes: Literal["as_given"] | None = None
@@ -109,7 +108,7 @@ class Coco(Own):
 
     source: Literal["coco"]
     """which kind of data set this is"""
-    name: Line = "coco"
+    name: str = "coco"
     """what the card, the report and MLflow call the data set"""
 
 
@@ -118,9 +117,9 @@ class Voc(Own):
 
     source: Literal["voc"]
     """which kind of data set this is"""
-    name: Line = "voc"
+    name: str = "voc"
     """what the card, the report and MLflow call the data set"""
-    images: Line | None = None
+    images: str | None = None
     """the folder of the pictures, where it is not JPEGImages, images or that of the XML files"""
 
 
@@ -129,7 +128,7 @@ class Yolo(Own):
 
     source: Literal["yolo"]
     """which kind of data set this is"""
-    name: Line = "yolo"
+    name: str = "yolo"
     """what the card, the report and MLflow call the data set"""
     images: None = None
     """not used: data.yaml names the pictures"""
@@ -146,7 +145,7 @@ class LabelMe(Own):
 
     source: Literal["labelme"]
     """which kind of data set this is"""
-    name: Line = "labelme"
+    name: str = "labelme"
     """what the card, the report and MLflow call the data set"""
     images: None = None
     """not used: the pictures lie beside the JSON files"""

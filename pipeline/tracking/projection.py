@@ -189,6 +189,14 @@ def _costs(cost: VariantCost) -> dict[str, float | None]:
         "latency_ms/median": cost.latency_ms.median,
         "latency_ms/q1": cost.latency_ms.q1,
         "latency_ms/q3": cost.latency_ms.q3,
+        "latency_ms/p95": cost.latency_ms.p95,
+        "latency_ms/p99": cost.latency_ms.p99,
+        "images_per_second/batch_1": cost.images_per_second.batch_1,
+        "images_per_second/batch_8": cost.images_per_second.batch_8,
+        "memory/inference": cost.memory.inference,
+        "memory/training": cost.memory.training,
+        "attention_gflops": cost.attention_gflops,
+        "uncounted_gops": cost.uncounted_gops,
     }
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from mmdet.registry import MODELS
 from mmengine.analysis import get_model_complexity_info
 
 from pipeline.detector.config import resolve
-from pipeline.detector.cost import _batch, _operations, attention_parameters, measure
+from pipeline.detector.cost import _batch, attention_parameters, latency, measure
+from pipeline.detector.counting import operations
 from pipeline.records import Cost
 from tests import made
 
@@ -61,6 +63,8 @@ def test_multiply_adds_of_an_attention_by_hand(costs: Cost) -> None:
     """GAM after stage 1 on a map of 24x16: two 1x1 and two 7x7 convolutions, 64 to 16 channels and back."""
     added = {name: cost.gflops - costs.variants["baseline"].gflops for name, cost in costs.variants.items()}
     assert added["gam"] * 1e9 == pytest.approx(24 * 16 * 2 * 64 * 16 * (1 + 49), rel=1e-6)
+    assert costs.variants["gam"].attention_gflops == pytest.approx(added["gam"], rel=1e-6)
+    assert costs.variants["baseline"].attention_gflops == 0
     squeezed = sum(blocks * 2 * (4 * c) * c for blocks, c in zip(BLOCKS, THIN, strict=True))
     assert added["se"] * 1e9 == pytest.approx(squeezed, rel=1e-3)
     assert added["sge"] > 0  # its products of vectors and maps are matrix products
@@ -83,7 +87,7 @@ class Pyramid(torch.nn.Module):
 @torch.no_grad()
 def test_multiply_adds_of_a_pyramid_by_mmengine() -> None:
     """MMEngine counts besides what a norm does to each pixel, a few percent at these widths."""
-    ours = _operations(Pyramid(), _batch(SIZE, torch.device("cpu")))["gflops"] * 1e9
+    ours = operations(Pyramid(), _batch(SIZE, torch.device("cpu"))).gflops * 1e9
     theirs = get_model_complexity_info(Pyramid(), (3, SIZE[1], SIZE[0]), show_table=False, show_arch=False)
     assert 0.95 * theirs["flops"] < ours <= theirs["flops"]
 
@@ -103,14 +107,33 @@ def test_latency_of_each_variant(costs: Cost) -> None:
     assert (costs.rounds, costs.image_size, costs.threads) == (2, (96, 64), 1)
     assert costs.hardware
     for cost in costs.variants.values():
-        latency = cost.latency_ms
-        assert 0 < latency.q1 <= latency.median <= latency.q3
+        found = cost.latency_ms
+        assert 0 < found.q1 <= found.median <= found.q3
+
+
+def test_percentiles_are_those_of_numpy_where_the_rounds_bear_them() -> None:
+    times = np.random.default_rng(0).gamma(2.0, 10.0, 100).tolist()
+    found = latency(times)
+    assert (found.median, found.p95, found.p99) == tuple(np.percentile(times, [50, 95, 99]))
+    assert latency(times[:99]).p99 is None
+    assert latency(times[:19]).p95 is None
+
+
+def test_throughput_and_memory_of_each_variant(costs: Cost) -> None:
+    for name, cost in costs.variants.items():
+        assert cost.images_per_second.batch_1 > 0
+        assert cost.images_per_second.batch_8 > 0
+        weights = 4 * cost.parameters
+        assert cost.memory.inference > weights, name
+        assert cost.memory.training > 4 * weights, name  # AdamW: weights, gradients, two moments
+    heavier = costs.variants["polarized"].memory.training - costs.variants["baseline"].memory.training
+    assert heavier > 0
 
 
 def test_a_single_round_is_its_own_quartiles() -> None:
     found = measure({"baseline": made.plan(config=resolve(STUDY, "baseline").to_dict())}, SIZE, rounds=1, warmup=0)
-    latency = found.variants["baseline"].latency_ms
-    assert latency.q1 == latency.median == latency.q3 > 0
+    times = found.variants["baseline"].latency_ms
+    assert times.q1 == times.median == times.q3 > 0
 
 
 def test_every_variant_runs_in_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +150,7 @@ def test_every_variant_runs_in_every_round(monkeypatch: pytest.MonkeyPatch) -> N
     plans = {name: made.plan(config=resolve(STUDY, name).to_dict()) for name in ("baseline", "se", "sge")}
     seen: list[tuple[int, int]] = []
     measure(plans, SIZE, rounds=3, warmup=1, progress=lambda done, total: seen.append((done, total)))
-    rounds = [order[i : i + 3] for i in range(0, len(order), 3)]
+    rounds = [order[i : i + 3] for i in range(0, 4 * 3, 3)]  # those of single images come first
     assert [len(set(turn)) for turn in rounds] == [3, 3, 3, 3]
     assert len({turn[0] for turn in rounds[1:]}) == 3  # each goes first once
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipeline.evaluation.verdicts import Verdict
 from pipeline.report import compare
 from pipeline.report.comparing import changes
 from pipeline.report.words import VERDICTS
-from pipeline.results.read import EvaluationPaths, read
+from pipeline.results.read import EvaluationPaths, Evidence, read
 
 from . import studies
 
@@ -66,4 +69,38 @@ def test_it_is_written_in_both_forms_and_leaves_the_report_alone(two: tuple[Path
 def test_a_study_beside_itself_differs_in_nothing(two: tuple[Path, Path]) -> None:
     view = changes(read(two[0]), read(two[0]))
     assert (view.settings, view.data, view.versions) == (None, None, None)
-    assert view.summary[0] == "Verdicts that differ: none."
+    assert view.summary[1] == "Inconsistent, the studies contradict each other: none."
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "line"),
+    [
+        ("better", "better", 0),
+        ("equivalent", "equivalent", 0),
+        ("better", "worse", 1),
+        ("better", "equivalent", 1),
+        ("better", "not_shown", 2),
+        ("not_claimed", "worse", 2),
+        ("not_shown", "not_claimed", 3),
+    ],
+)
+def test_verdicts_agree_or_contradict(two: tuple[Path, Path], mine: Verdict, theirs: Verdict, line: int) -> None:
+    def judged(folder: Path, verdict: Verdict) -> Evidence:
+        evidence = read(folder)
+        row = replace(evidence.comparison.variants["se"], verdict=verdict)
+        variants = {**evidence.comparison.variants, "se": row}
+        return replace(evidence, comparison=evidence.comparison.model_copy(update={"variants": variants}))
+
+    summary = changes(judged(two[0], mine), judged(two[1], theirs)).summary
+    assert [bool(re.search(r"\bse\b", str(found))) for found in summary[:4]] == [number == line for number in range(4)]
+
+
+def test_the_same_variants_on_another_detector(tmp_path: Path) -> None:
+    this, other = (read(studies.write(tmp_path / name, 3, pictures=0)) for name in ("this", "other"))
+    params = {**other.study.params, "study": "retina", "detector": {"config": "retinanet_r50"}}
+    other = replace(other, study=other.study.model_copy(update={"study": "retina", "params": params}))
+    view = changes(this, other)
+    assert (view.this, view.other) == ("demo", "retina")
+    assert view.settings is not None
+    assert [str(row[0].text) for row in view.settings.rows] == ["`study`", "`detector.config`"]
+    assert "Their data differ" not in view.alerts[0].lines[0]

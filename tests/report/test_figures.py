@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -16,6 +17,7 @@ from pipeline.report.figures import canvas
 from pipeline.report.figures.forest import LOOKS, Forest, Row
 from pipeline.report.figures.gallery import Gallery, Mark, View
 from pipeline.report.figures.heatmap import Heatmap
+from pipeline.report.figures.tradeoff import Panel, Point, Tradeoff
 from pipeline.report.model import build
 from pipeline.results.read import read
 
@@ -122,3 +124,27 @@ def test_text_on_a_cell_has_the_contrast_that_wcag_asks_for() -> None:
 def test_names_too_long_for_a_label_are_cut() -> None:
     assert canvas.short("a" * 40) == "a" * 25 + "…"
     assert canvas.short("cbam") == "cbam"
+
+
+def test_names_in_the_cost_figure_hide_each_other_no_more_than_a_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(3)
+    points = [
+        Point(f"variant_{i}", 12 + draw.uniform(0, 3), None, None, 0.34 + draw.normal(0, 0.005), 0.004, i == 0)
+        for i in range(11)
+    ]
+    kept: list[Any] = []
+    real = canvas.save
+
+    def save(figure: Any, *rest: Any) -> Drawing:
+        kept.append(figure)
+        return real(figure, *rest)
+
+    monkeypatch.setattr(canvas, "save", save)
+    plot = Tradeoff([Panel("latency", points), Panel("parameters", points)], "AP", "variant_0")
+    assert plot.draw("cost") == plot.draw("cost")
+    for axes in kept[0].axes:
+        boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
+        assert len(boxes) == len(points)
+        for a, b in itertools.combinations(boxes, 2):
+            common = max(min(a.x1, b.x1) - max(a.x0, b.x0), 0) * max(min(a.y1, b.y1) - max(a.y0, b.y0), 0)
+            assert common < 0.2 * min(a.width * a.height, b.width * b.height)

@@ -51,7 +51,7 @@ def test_the_headline_prints_comparison_and_cost(evidence: Evidence) -> None:
         latency = cost.latency_ms
         assert cells[6] == f"{cost.parameters / 1e6:.2f} M"
         assert cells[7] == f"{cost.gflops:.2f}"
-        assert cells[8] == f"{latency.median:.1f} [{latency.q1:.1f}, {latency.q3:.1f}]"
+        assert cells[8] == f"{latency.median:.1f} ({latency.p95:.1f})"
 
 
 def test_a_variant_without_any_run_is_listed(evidence: Evidence) -> None:

@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from adjustText import adjust_text
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import RendererAgg
-from matplotlib.transforms import Bbox
 
 from pipeline.report.blocks import Drawing
 from pipeline.report.figures import canvas
 
+ROUNDS = 400  # of moving names apart
 LABEL_ALL = 14  # up to so many points, each has its name; beyond, only the front and the baseline
-# Where a name may stand beside its point, in points; the first free place is taken.
-PLACES = [(5, 8), (-5, 8), (5, -8), (-5, -8), (9, 0), (-9, 0), (5, 17), (-5, 17), (5, -17), (-5, -17)]
 
 
 @dataclass(frozen=True)
@@ -94,47 +92,26 @@ class Tradeoff:
         return (canvas.BLUE, "D") if point.front else (canvas.MUTED, "o")
 
     def _names(self, axes: Axes, panel: Panel) -> None:
-        """Write each name at the first place beside its point that hides no point and no other name."""
-        renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
-        centres = axes.transData.transform([(point.cost, point.accuracy) for point in panel.points])
-        taken = [Bbox.from_extents(x - 6, y - 6, x + 6, y + 6) for x, y in centres]
-        taken += [bar.get_window_extent(renderer).padded(1) for bar in axes.collections]
+        """Write each name beside its point, where it hides neither a point nor another name, with a line to its point
+        where it had to move away.
+        """
         everyone = len(panel.points) <= LABEL_ALL
-        for point in sorted(panel.points, key=lambda point: (not point.front, -point.accuracy)):
-            if everyone or point.front or point.name == self.baseline:
-                taken.append(self._name(axes, point, taken, renderer))
-
-    def _name(self, axes: Axes, point: Point, taken: list[Bbox], renderer: RendererAgg) -> Bbox:
-        text = axes.annotate(
-            canvas.short(point.name, 18),
-            (point.cost, point.accuracy),
-            xytext=PLACES[0],
-            textcoords="offset points",
-            fontsize=7.5,
-            color=self._look(point)[0],
-            va="center",
-            bbox={"facecolor": canvas.PAPER, "alpha": 0.7, "linewidth": 0, "pad": 0.4},
+        named = [point for point in panel.points if everyone or point.front or point.name == self.baseline]
+        texts = [
+            axes.text(
+                point.cost, point.accuracy, canvas.short(point.name, 18), fontsize=7.5, color=self._look(point)[0]
+            )
+            for point in named
+        ]
+        before = np.random.get_state()
+        np.random.seed(0)  # it shifts names that coincide at random: the same figure must have the same bytes
+        adjust_text(
+            texts,
+            x=[point.cost for point in panel.points],
+            y=[point.accuracy for point in panel.points],
+            ax=axes,
+            expand=(1.15, 1.6),
+            iter_lim=ROUNDS,  # not the clock
+            arrowprops={"arrowstyle": "-", "color": canvas.MUTED, "linewidth": 0.5},
         )
-        frame = axes.get_window_extent(renderer)
-        boxes = []
-        for x, y in PLACES:
-            text.set_position((x, y))
-            text.set_horizontalalignment("left" if x > 0 else "right" if x < 0 else "center")
-            box = text.get_window_extent(renderer)
-            hidden = sum(max(_overlap(box, other), 0.0) for other in taken)
-            outside = max(frame.x0 - box.x0, 0) + max(box.x1 - frame.x1, 0)
-            boxes.append((hidden + 40 * outside, x, y, box))
-            if boxes[-1][0] == 0:
-                break
-        best = int(np.argmin([item[0] for item in boxes]))
-        _, x, y, box = boxes[best]
-        text.set_position((x, y))
-        text.set_horizontalalignment("left" if x > 0 else "right" if x < 0 else "center")
-        return box
-
-
-def _overlap(a: Bbox, b: Bbox) -> float:
-    """Area common to two boxes, in square pixels."""
-    width = min(a.x1, b.x1) - max(a.x0, b.x0)
-    height = min(a.y1, b.y1) - max(a.y0, b.y0)
-    return width * height if width > 0 and height > 0 else 0.0
+        np.random.set_state(before)
