@@ -1,7 +1,7 @@
 """`python -m benchmarks.zoo`: every config tried, one of each kind trained, then the tables of docs/detectors.md.
 
 It goes on where it was stopped: what is done stands in the folder of `--results`, a line each. Give it a fresh folder
-after a change in pipeline/detector. About 20 minutes on two cores, a third of a page of JSON a config.
+after a change in pipeline/detector.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ def make(
 ) -> Plan:
     """The plan of a variant, from its resolved config as MMEngine has it (with tuples)."""
     modules = {attention.module_of(insertion.name) for insertion in study.variants[variant].attention}
+    modules |= set((config.get("custom_imports") or {}).get("imports", []))  # a config of the user's own may have some
     repeat = study.variants[variant].repeat
     code = code_digests([TRAINING, *sorted(modules)])
     counts = {"repeat": repeat, "config": config, "code": code, "versions": versions()}

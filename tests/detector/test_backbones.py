@@ -88,7 +88,7 @@ def inserted(host: nn.Module) -> list[nn.Module]:
     return [child for name, child in host.named_children() if name.startswith("attention_")]
 
 
-@pytest.mark.parametrize("family", CONFIGS)
+@pytest.mark.parametrize("family", tiny.few(CONFIGS, "CSPNeXt", "HRNet", "Swin", "EfficientNet", "ResNeSt", "SSDVGG"))
 def test_attention_adds_its_own_keys_and_no_other(family: str) -> None:
     given = config(CONFIGS[family], place="after_stage")
     built, plain = (
@@ -105,7 +105,9 @@ def test_attention_adds_its_own_keys_and_no_other(family: str) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("place", ["after_conv1", "after_conv2", "before_add"])
-@pytest.mark.parametrize("family", ["Darknet", "CSPDarknet", "CSPNeXt", "MobileNetV2"])
+@pytest.mark.parametrize(
+    "family", tiny.few(("Darknet", "CSPDarknet", "CSPNeXt", "MobileNetV2"), "CSPNeXt", "MobileNetV2")
+)
 def test_a_block_equals_the_same_block_run_by_hand(family: str, place: str) -> None:
     model, plain = pair(CONFIGS[family], place=place, stages=[3])
     blocks = {name: module for name, module in model.named_modules() if inserted(module)}
@@ -134,7 +136,7 @@ def test_a_block_equals_the_same_block_run_by_hand(family: str, place: str) -> N
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("family", ["Swin", "PVT", "PVTv2"])
+@pytest.mark.parametrize("family", tiny.few(("Swin", "PVT", "PVTv2"), "Swin"))
 def test_attention_after_a_stage_of_tokens_works_on_the_map_that_it_outputs(family: str) -> None:
     """RetinaNet's Swin outputs stages 2 to 4, PVT all four."""
     model, plain = pair(CONFIGS[family], place="after_stage", stages=[2])
@@ -172,7 +174,7 @@ def test_tridents_branches_share_the_attention() -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("neck", NECKS)
+@pytest.mark.parametrize("neck", tiny.few(NECKS, "CSPNeXtPAFPN", "YOLOXPAFPN", "SSDNeck", "FPN+DyHead"))
 def test_a_neck_of_any_kind_changes_the_chosen_level_alone(neck: str) -> None:
     level = 0 if neck == "DilatedEncoder" else 1
     model, plain = pair(NECKS[neck], place="neck", levels=[level])

@@ -13,6 +13,7 @@ from pipeline.detector.config import resolve
 from pipeline.detector.placement import attention_modules
 from pipeline.detector.randomness import initialise
 
+from . import tiny
 from .test_own_recipe import RTMDET, YOLOX, own
 
 DETECTORS = {
@@ -35,7 +36,7 @@ def started(config: Any, stream: int, seed: int = 0) -> tuple[dict[str, torch.Te
     return model.state_dict(), tuple(f"{name}." for name in attention_modules(model))
 
 
-@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.parametrize("name", tiny.few(DETECTORS, "rtmdet", "dino", "pvt"))
 def test_what_variants_share_starts_equal(name: str) -> None:
     size = {} if name == "ssd" else {"image_size": [128, 128]}
     attention = [{"name": "cbam", "place": "after_stage", "stages": [2]}, {"name": "cbam", "place": "neck"}]

@@ -112,3 +112,13 @@ def test_a_file_that_cannot_be_used(project: Path, file: str, text: str, words: 
         resolve(own(file), "baseline")
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_code_that_it_imports_counts(configs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package of the user's own is digested in the plan, or stands there with its version if it is installed."""
+    (configs / "mine.py").write_text(
+        f'{MINE}custom_imports = dict(imports=["rich.text"], allow_failed_imports=False)\n'
+    )
+    code = tiny.plan(own(warmup_iters=1), "baseline").code
+    assert "installed: rich" in code
+    assert "pipeline/detector/train.py" in code

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pytest
 import torch
 from mmdet.registry import MODELS
 from torch import Tensor, nn
@@ -90,6 +91,11 @@ def stir(module: nn.Module, seed: int = 0) -> None:
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.normal_(0.2, 0.5, generator=draws)
+
+
+def few(names: Iterable[str], *fast: str) -> list[Any]:
+    """All `names` as parameters; those that are not `fast` run with the slow tests."""
+    return [name if name in fast else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
 def equal(a: list[Tensor], b: list[Tensor]) -> bool:
