@@ -34,12 +34,18 @@ def manifest(classes: int = len(CLASSES), images: int = 100_000) -> Manifest:
     return Manifest(classes=CLASSES[:classes], splits=splits, report_split="val", digest="")
 
 
-def study(name: str, recipe: str, variants: dict[str, Any] | None = None, **train: Any) -> Study:
+def study(
+    name: str,
+    recipe: str,
+    variants: dict[str, Any] | None = None,
+    overrides: dict[str, Any] | None = None,
+    **train: Any,
+) -> Study:
     size: dict[str, Any] = {"image_size": [256, 160]} if recipe == "study" else {}
     return Study.model_validate(
         {
             "dataset": {"source": "roadmarks"},
-            "detector": {"config": name, "width": "full"},
+            "detector": {"config": name, "width": "full", "overrides": overrides or {}},
             "train": {"recipe": recipe, **size, **train},
             "variants": {"baseline": {}, **(variants or {})},
             "seeds": [0],

@@ -53,6 +53,7 @@ KINDS = {
     "DINO": "dino/dino-4scale_r50_8xb2-12e_coco",
     "DDQ": "ddq/ddq-detr-4scale_r50_8xb2-12e_coco",
 }
+NOT_RESUMED = {"default_hooks.checkpoint": None}  # most of the time would go into writing what nobody reads
 SIDE = 256  # pixels of the longer side; the recipe's sizes follow
 
 
@@ -75,7 +76,7 @@ def _train(name: str, folder: Path) -> dict[str, Any]:
     paths = Paths()
     if not paths.manifest.exists():
         dataset.prepare(Roadmarks(source="roadmarks", train=4, val=2, size=(256, 160)), paths.coco)
-    asked = study(name, "config", **_settings(name))
+    asked = study(name, "config", overrides=NOT_RESUMED, **_settings(name))
     plan = plan_of(asked, "baseline", Manifest.read(paths.manifest), paths)
     train(plan, 0, "0" * 64, CellPaths(folder))
     rows = [line.split(",") for line in CellPaths(folder).history.read_text().splitlines()]
@@ -89,8 +90,5 @@ def _settings(name: str) -> dict[str, Any]:
     schedulers = cfg.get("param_scheduler") or []
     schedulers = [schedulers] if isinstance(schedulers, dict) else schedulers
     warms_up = any(own_recipe.is_warmup(scheduler) for scheduler in schedulers)
-    small = {} if "ssd" in name else {"image_size": [SIZE_FOR.get(name, SIDE)] * 2}
+    small = {} if "ssd" in name else {"image_size": [SIDE, SIDE]}
     return {"epochs": 1, "batch_size": 2, "log_interval": 1, **small, **({"warmup_iters": 1} if warms_up else {})}
-
-
-SIZE_FOR: dict[str, int] = {}
