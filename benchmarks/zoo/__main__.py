@@ -62,7 +62,9 @@ def run(path: Path, names: Sequence[str], work: Callable[[str], dict[str, Any]],
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """The newest record of each name, in the order in which they were first tried."""
+    records = map(json.loads, path.read_text().splitlines() if path.exists() else ())
+    return list({record["name"]: record for record in records}.values())
 
 
 if __name__ == "__main__":
