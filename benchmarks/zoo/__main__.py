@@ -45,7 +45,8 @@ def main() -> None:
             chosen = [name for name in names if all(word in name for word in options.words)]
             run(results / f"{part}.jsonl", chosen, work, end)
     if not options.words and options.part in (None, "page"):
-        write_tables(PAGE, *(read(results / f"{part}.jsonl") for part in parts))
+        configs, kinds = (read(results / f"{part}.jsonl") for part in parts)
+        write_tables(PAGE, configs, kinds, len(base.shipped()))
 
 
 def run(path: Path, names: Sequence[str], work: Callable[[str], dict[str, Any]], end: float) -> None:

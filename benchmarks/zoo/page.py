@@ -11,10 +11,10 @@ BEGIN, END = "<!-- {}: made by benchmarks.zoo -->", "<!-- end of {} -->"
 Records = Sequence[Mapping[str, Any]]
 
 
-def write_tables(page: Path, configs: Records, kinds: Records) -> None:
+def write_tables(page: Path, configs: Records, kinds: Records, shipped: int) -> None:
     text = page.read_text(encoding="utf-8")
     for name, table in (
-        ("summary", summary(configs)),
+        ("summary", summary(configs, shipped)),
         ("detectors", detectors(configs)),
         ("trained", trained(kinds)),
         ("refused", refused(configs)),
@@ -36,14 +36,15 @@ def works(record: Mapping[str, Any]) -> bool:
     )
 
 
-def summary(configs: Records) -> str:
+def summary(configs: Records, shipped: int) -> str:
     tried = [record for record in configs if not record["refused"]]
     good = sum(works(record) for record in tried)
     broken = sum(bool(record["traceback"]) for record in configs)
+    no, share = len(configs) - len(tried), good / max(len(tried), 1)
     return (
-        f"{len(configs)} configs: {len(configs) - len(tried)} are refused with a sentence, {len(tried)} are detectors "
-        f"of boxes. Of these, {good} ({good / max(len(tried), 1):.1%}) resolve and build under both recipes, keep all "
-        f"that `recipe: config` promises, and take attention. Tracebacks: {broken}."
+        f"{len(configs)} of the {shipped} configs were tried: {no} are refused with a sentence, {len(tried)} are "
+        f"detectors of boxes. Of these, {good} ({share:.1%}) resolve and build under both recipes, keep all that "
+        f"`recipe: config` promises, and take attention. Tracebacks: {broken}."
     )
 
 

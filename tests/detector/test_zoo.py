@@ -40,9 +40,12 @@ def test_the_page_holds_what_was_found(records: dict[str, dict[str, object]], tm
     page = tmp_path / "page.md"
     page.write_text("# Words\n\n" + "\n\n".join(parts) + "\n\nmore words\n")
     trained = [{"kind": "YOLOX", "config": "yolox", "error": None, "losses": [2.5, 2.25], "detections": 7}]
-    write_tables(page, list(records.values()), trained)
+    write_tables(page, list(records.values()), trained, 9)
     text = page.read_text()
-    assert "4 configs: 1 are refused with a sentence, 3 are detectors of boxes. Of these, 3 (100.0%)" in text
+    assert (
+        "4 of the 9 configs were tried: 1 are refused with a sentence, 3 are detectors of boxes. Of these, 3 (100.0%)"
+        in text
+    )
     assert (
         "| YOLOX | CSPDarknet | YOLOXPAFPN | 1 of 1 | after_conv1, after_conv2, before_add, after_stage, neck |" in text
     )
