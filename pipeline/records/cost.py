@@ -1,4 +1,4 @@
-"""data/cost.json: what each variant costs, all measured side by side."""
+"""cost.json of the stage cost: what each variant costs, all measured side by side."""
 
 from __future__ import annotations
 
