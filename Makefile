@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MMCV_WHEELS TORCH PYTHON
 export DVC_NO_ANALYTICS = 1
 
-.PHONY: help setup repro ui test test-slow lint format docs evidence
+.PHONY: help setup repro ui test test-slow lint format docs evidence audit
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,3 +45,7 @@ docs: setup ## docs/params.md, from the models of params.yaml
 
 evidence: setup ## the simulation of what the statistics promise (slow)
 	@OMP_NUM_THREADS=1 python -m benchmarks.evidence
+
+audit: setup ## advisories, licences (docs/licences.md) and a bill of materials (sbom.cdx.json) of all that is installed
+	@[ -x .audit/bin/pip-audit ] || { python -m venv .audit && .audit/bin/pip install --quiet --requirement tools/audit.txt; }
+	@.audit/bin/python tools/audit.py

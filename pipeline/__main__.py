@@ -14,6 +14,7 @@ import typer
 
 from pipeline.common.errors import UserError
 from pipeline.common.paths import PROJECT, Paths
+from pipeline.common.text import lines
 from pipeline.study.cluster import EngineName
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C, and shells and make take for it
@@ -200,7 +201,7 @@ def data(path: Annotated[Path, typer.Argument(help="a data set's folder, or its 
 
 def fail(error: UserError) -> NoReturn:
     """What the user sees of a mistake: the message, and nothing of Python."""
-    print(f"error: {error}", file=sys.stderr, flush=True)
+    print(f"error: {lines(error)}", file=sys.stderr, flush=True)
     raise SystemExit(2)
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.common.files import write_text
+
 ROOT = Path(__file__).resolve().parent.parent
 
 TINY: dict[str, Any] = {
@@ -32,6 +34,13 @@ TINY: dict[str, Any] = {
     "seeds": [0, 1],
     "evaluation": {"baseline": "baseline", "resamples": 200},
     "tracking": {"register": False},
+}  # fmt: skip
+
+# Detector overrides under which a cell waits where `Project.hold` says: a test meets it there on any machine.
+HELD: dict[str, Any] = {
+    "custom_hooks": [
+        {"type": "CommonRandomNumbers"}, {"type": "History", "interval": 1}, {"type": "held.Held"},
+    ]
 }  # fmt: skip
 
 
@@ -65,6 +74,10 @@ class Project:
     def pipeline(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, "-m", "pipeline", *words, check=check)
 
+    def hold(self, *seeds: int) -> None:
+        """Let cells of these seeds wait after each epoch, all others go on (where `HELD` is in the overrides)."""
+        write_text(self.root / "held", " ".join(map(str, seeds)))
+
     def params(self, **changes: Any) -> None:
         """Write params.yaml: the tiny study with top-level sections replaced."""
         with (self.root / "params.yaml").open("w") as file:
@@ -92,6 +105,7 @@ def clone(folder: Path) -> Project:
             if source.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
+    shutil.copyfile(ROOT / "tests/held.py", folder / "held.py")
     project = Project(folder)
     project.params()
     project.run("git", "init", "-q")

@@ -46,7 +46,8 @@ def test_a_key_without_a_word_is_named() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_to_files_and_headings(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
         path, _, anchor = target.partition("#")
         if "://" in path:
             continue
@@ -63,3 +64,17 @@ def test_make_help_lists_every_target() -> None:
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert phony
     assert {line.split()[1] for line in shown.splitlines()} == set(phony[1].split())
+
+
+def test_the_first_page_stays_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_the_places_of_changes_exist() -> None:
+    """Rows of docs/structure.md: a link to a file, and in the next column a name in it."""
+    text = (ROOT / "docs" / "structure.md").read_text(encoding="utf-8").partition("## Where a change goes")[2]
+    rows = re.findall(r"\]\(\.\./([^)]+)\) \| `(\w+)` \|", text)
+    assert len(rows) >= 9
+    for path, name in rows:
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert re.search(rf"^(class|def) {name}\b", source, re.MULTILINE), f"{path}: {name}"

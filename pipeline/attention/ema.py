@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from pipeline.attention._base import Attention
 from pipeline.attention._checks import split, whole
-from pipeline.attention._ops import at_least_float32, mean, without_autocast
+from pipeline.attention._ops import at_least_float32, without_autocast
 
 
 class EMA(Attention):
@@ -52,19 +52,23 @@ class EMA(Attention):
     def _lines_by_local(self, groups: Tensor) -> Tensor:
         """x1's channels weighted by x2's means: (N G, c, H, W) -> (N G, 1, H, W)."""
         n, _, h, w = groups.shape
-        means = torch.cat((mean(groups, 3), mean(groups, 2).transpose(2, 3)), 2)
+        values = at_least_float32(groups)
+        by_column = values.sum(2, keepdim=True)
+        means = torch.cat((values.sum(3, keepdim=True) / w, by_column.transpose(2, 3) / h), 2)
         rows, columns = self.lines(means.to(self.lines.weight.dtype)).sigmoid().to(groups.dtype).split((h, w), 2)
         x1 = self.norm(groups * rows * columns.transpose(2, 3))
         with without_autocast(groups):
-            sums = _window_sums(at_least_float32(groups)) / (h * w)
+            sums = _window_sums(values, by_column) / (h * w)
             weights = F.conv2d(sums.to(self.local.weight.dtype), self.local.weight, self.local.bias).flatten(1)
             weights = at_least_float32(weights).softmax(1).unsqueeze(1)
             return torch.bmm(weights, at_least_float32(x1).flatten(2)).view(n, 1, h, w)
 
 
-def _window_sums(x: Tensor) -> Tensor:
-    """(N, c, H, W) -> (N, c, 3, 3): what each weight of a zero-padded 3x3 convolution meets, summed over the map."""
-    columns = x.sum(2, keepdim=True)
-    columns = torch.cat((columns - x[:, :, -1:], columns, columns - x[:, :, :1]), 2)
+def _window_sums(x: Tensor, by_column: Tensor) -> Tensor:
+    """(N, c, H, W) -> (N, c, 3, 3): what each weight of a zero-padded 3x3 convolution meets, summed over the map.
+
+    `by_column`, the sum of each column (N, c, 1, W), is known already.
+    """
+    columns = torch.cat((by_column - x[:, :, -1:], by_column, by_column - x[:, :, :1]), 2)
     rows = columns.sum(3, keepdim=True)
     return torch.cat((rows - columns[..., -1:], rows, rows - columns[..., :1]), 3)

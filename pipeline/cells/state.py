@@ -10,6 +10,7 @@ from typing import Literal
 from pipeline.cells.claims import owner
 from pipeline.common.files import file_sha256, replacing
 from pipeline.common.paths import CellPaths, Paths
+from pipeline.common.text import plain
 from pipeline.records import Failure, Heartbeat, Run
 from pipeline.study.params import Cell, Study
 from pipeline.study.plan import Fingerprints
@@ -50,7 +51,7 @@ def standing(cell: Cell, fingerprint: str | None, paths: Paths) -> Standing:
         return Standing(cell, fingerprint, "running", at or "starting")
     failure = Failure.read_if_there(working.failed)
     if failure:
-        return Standing(cell, fingerprint, "failed", failure.reason)
+        return Standing(cell, fingerprint, "failed", plain(failure.reason))
     return Standing(cell, fingerprint, "interrupted", at) if beat else Standing(cell, fingerprint, "to do")
 
 

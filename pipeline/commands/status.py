@@ -41,8 +41,9 @@ def show(paths: Paths) -> None:
     console = Console()
     console.print(table)
     for standing in cells:
-        if standing.state == "failed":
+        if standing.state == "failed" and standing.fingerprint:
             console.print(f"{standing.cell}: {standing.detail}", style="red", markup=False)
+            console.print(f"  log: {paths.cell(standing.fingerprint).log}", markup=False, soft_wrap=True)
     for line in _jobs(study, paths, {standing.fingerprint: str(standing.cell) for standing in cells}):
         console.print(line, markup=False, highlight=False)
     console.print(f"{len(cells)} cells: {_count(counts)}{_left(cells)}", highlight=False)

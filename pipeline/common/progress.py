@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from pipeline.common.text import lines
+
 
 def duration(seconds: float) -> str:
     """Seconds as a person says them: 45s, 3m 20s, 2h 05m."""
@@ -22,8 +24,8 @@ def left(took: Sequence[float], to_go: int, at_once: int = 1) -> float | None:
 
 
 def say(text: str) -> None:
-    """A line, at once."""
-    print(text, flush=True)
+    """A line, at once; nothing in it moves the cursor."""
+    print(lines(text), flush=True)
 
 
 def show(what: str, done: int, total: int) -> None:

@@ -13,9 +13,10 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
+from pipeline.common.text import plain
 from pipeline.report import markdown
 from pipeline.report.blocks import Alert, Column, Drawing, Figure, Table
-from pipeline.report.text import Markdown, escape, plain
+from pipeline.report.text import Markdown, escape
 
 BLOCK = "block"  # the info string of a fence that stands for an already rendered block
 

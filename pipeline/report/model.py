@@ -53,6 +53,7 @@ class Report:
     examples: Sequence[Figure]
     example_score: str
     card: Card
+    preview: Figure | None
     splits: Table
     counts: Table
     methods: Sequence[Method]
@@ -116,6 +117,7 @@ def build(evidence: Evidence) -> Report:
         examples=examples.figures(evidence),
         example_score=number(evidence.examples[0].score_threshold, 1) if evidence.examples else "",
         card=evidence.card,
+        preview=records.preview(evidence),
         splits=records.splits(evidence),
         counts=records.counts(evidence),
         methods=methods(evidence),

@@ -7,16 +7,27 @@ from typing import Any
 
 from pipeline.common.progress import duration
 from pipeline.records.card import SplitCounts
-from pipeline.report.blocks import Column, Entry, Table
+from pipeline.report.blocks import Column, Entry, Figure, Table
+from pipeline.report.figures.sheet import Sheet
 from pipeline.report.text import Markdown, code, escape
 from pipeline.report.words import NOTHING, count
-from pipeline.results.read import Evidence
+from pipeline.results.read import EvaluationPaths, Evidence
 
 
 def settings(evidence: Evidence) -> Table:
     """What all runs share, once."""
     rows = [[Entry(key.replace("_", " ")), Entry(_value(value))] for key, value in evidence.study.shared.items()]
     return Table("Settings that all runs share", [Column("setting", False), Column("value", False)], rows)
+
+
+def preview(evidence: Evidence) -> Figure | None:
+    """The contact sheet of `prepare`, where there is one."""
+    path = EvaluationPaths(evidence.folder).preview
+    if not path.exists():
+        return None
+    size = "x".join(map(str, evidence.card.image_size or ()))
+    caption = Markdown(f"Training pictures with their boxes as the detector is fed them, at {size}.")
+    return Figure("preview", "Twelve training pictures with their boxes.", caption, Sheet(path))
 
 
 def counts(evidence: Evidence) -> Table:

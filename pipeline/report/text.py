@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 
+from pipeline.common.text import plain
+
 SPECIAL = re.compile(r"([\\`*\[\]<>|~$&])")
 LONE_UNDERSCORE = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
-INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 class Markdown(str):
     """Text in GitHub's Markdown, printed as it is."""
-
-
-def plain(value: object) -> str:
-    """`value` on one line, without control characters and changes of writing direction."""
-    return INVISIBLE.sub(" ", str(value))
 
 
 def escape(value: object) -> Markdown:

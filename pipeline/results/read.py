@@ -48,6 +48,11 @@ class EvaluationPaths:
         return self.folder / "card.json"
 
     @property
+    def preview(self) -> Path:
+        """Some training pictures with their boxes, as the detector is fed them."""
+        return self.folder / "preview.png"
+
+    @property
     def cost(self) -> Path:
         return self.folder / "cost.json"
 

@@ -48,6 +48,8 @@ def write(findings: Findings, manifest: Manifest, paths: Paths) -> None:
         findings.study.write(out.study)
         _write_csv(out.history, HISTORY, _histories(findings.cells, paths))
         shutil.copyfile(paths.card, out.card)
+        if paths.preview.exists():  # an older `prepare` drew none
+            shutil.copyfile(paths.preview, out.preview)
         shutil.copyfile(paths.cost, out.cost)
         for example in result.examples.examples:
             _copy_small(example, Path(manifest.reported.images), folder)

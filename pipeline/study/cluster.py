@@ -5,11 +5,14 @@ None of it changes a result, so no plan and no fingerprint holds any of it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.study.fields import Line, Value
+
 Count = Annotated[int, Field(ge=1)]
+Option = Annotated[str, Field(pattern="^[a-z][a-z0-9-]*$")]  # of sbatch, without the dashes before it
 EngineName = Literal["local", "slurm"]
 
 
@@ -18,13 +21,13 @@ class Cluster(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    partition: str | None = None
+    partition: Line | None = None
     """the partition that jobs go to"""
-    account: str | None = None
+    account: Line | None = None
     """the account that is charged"""
-    qos: str | None = None
+    qos: Line | None = None
     """the quality of service"""
-    constraint: str | None = None
+    constraint: Line | None = None
     """features that a node must have"""
     time: Count = 24 * 60
     """minutes a job may run; a cell that needs longer is requeued and goes on from its last checkpoint"""
@@ -42,5 +45,5 @@ class Cluster(BaseModel):
     """jobs at once; null: all that the cluster allows. `dispatch --jobs` goes before it"""
     setup: list[str] = []
     """shell lines run before Python, e.g. `module load cuda`"""
-    extra: dict[str, Any] = {}
+    extra: dict[Option, Value] = {}
     """further options of sbatch by their long name, e.g. `{reservation: course, exclude: node7}`"""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.study.fields import Line
 from pipeline.study.sections import Section
 
 
@@ -49,25 +50,25 @@ class Own(Section):
 
     source: str
     """which kind of data set this is"""
-    name: str
+    name: Line
     """what the card, the report and MLflow call the data set"""
-    origin: str
+    origin: Line
     """what DVC watches: the folder of the data set, or the one annotation file; `python -m pipeline data` finds it"""
-    images: str | dict[Literal["train", "val", "test"], str] | None = None
+    images: Line | dict[Literal["train", "val", "test"], Line] | None = None
     """the folder that file names start from, or one a split, where it cannot be found by the usual layouts"""
-    train: str | None = None
+    train: Line | None = None
     """what to train on, where the layout does not say it: an annotation file in `origin` (coco), an image set (voc)"""
-    val: str | None = None
+    val: Line | None = None
     """what to evaluate on, as `train`"""
-    test: str | None = None
+    test: Line | None = None
     """what the report speaks of instead of val, as `train`"""
     split: Split | None = None
     """how a set that is one is divided, the class mix kept; instead of `train` and `val`"""
-    classes: list[str] | None = None
+    classes: list[Line] | None = None
     """the classes to keep, in the order in which they are numbered and reported; by default all that are in use"""
-    licence: str = "not stated"
+    licence: Line = "not stated"
     """of the data, printed in the card and the report"""
-    group: str | None = None
+    group: Line | None = None
     """what keeps pictures together in one split: a key of the image record, or a pattern on file names whose brackets
     hold the group, such as `(.+)_frame\\d+`"""
     boxes: Literal["as_given"] | None = None
@@ -108,7 +109,7 @@ class Coco(Own):
 
     source: Literal["coco"]
     """which kind of data set this is"""
-    name: str = "coco"
+    name: Line = "coco"
     """what the card, the report and MLflow call the data set"""
 
 
@@ -117,9 +118,9 @@ class Voc(Own):
 
     source: Literal["voc"]
     """which kind of data set this is"""
-    name: str = "voc"
+    name: Line = "voc"
     """what the card, the report and MLflow call the data set"""
-    images: str | None = None
+    images: Line | None = None
     """the folder of the pictures, where it is not JPEGImages, images or that of the XML files"""
 
 
@@ -128,7 +129,7 @@ class Yolo(Own):
 
     source: Literal["yolo"]
     """which kind of data set this is"""
-    name: str = "yolo"
+    name: Line = "yolo"
     """what the card, the report and MLflow call the data set"""
     images: None = None
     """not used: data.yaml names the pictures"""
@@ -145,7 +146,7 @@ class LabelMe(Own):
 
     source: Literal["labelme"]
     """which kind of data set this is"""
-    name: str = "labelme"
+    name: Line = "labelme"
     """what the card, the report and MLflow call the data set"""
     images: None = None
     """not used: the pictures lie beside the JSON files"""

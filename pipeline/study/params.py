@@ -16,12 +16,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.common.errors import UserError
+from pipeline.common.text import plain
 from pipeline.study.cluster import Cluster
 from pipeline.study.datasets import DATASETS, Dataset
 from pipeline.study.sections import Detector, Evaluation, Insertion, Section, Tracking, Train, Variant
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")  # a DVC key, a file name and an MLflow name at once
 LONGEST = 100  # characters of a name: file systems and MLflow take few more
+TITLE = r"^[A-Za-z0-9]([A-Za-z0-9 ._-]*[A-Za-z0-9._-])?$"  # of an experiment in MLflow and a job of Slurm
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class Cell:
 class Study(Section):
     """One params.yaml."""
 
-    study: Annotated[str, Field(min_length=1, max_length=LONGEST)] = "study"
-    """the name, as the report and MLflow have it"""
+    study: Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=TITLE)] = "study"
+    """the name, as the report and MLflow have it: letters, digits, spaces and . _ -"""
     dataset: Dataset
     """the data set"""
     detector: Detector = Detector()
@@ -142,7 +144,7 @@ def validate(data: Any, path: Path, model: type[Model]) -> Model:
 
 def _explain(path: Path, item: Any, model: type[BaseModel]) -> str:
     loc = [str(part) for part in item["loc"] if part not in DATASETS]
-    key = ".".join(loc) or "(top level)"
+    key = plain(".".join(loc)) or "(top level)"
     value = item["input"]
     shown = "" if isinstance(value, dict) and item["type"] != "value_error" else f" (value {_short(value)})"
     if item["type"] == "extra_forbidden":

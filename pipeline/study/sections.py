@@ -18,6 +18,7 @@ from pydantic import (
 
 from pipeline import attention
 from pipeline.common.errors import UserError
+from pipeline.study.fields import Line
 
 Pairing = Literal["none", "seeds"]
 Place = Literal["after_conv1", "after_conv2", "after_conv3", "before_add", "after_stage", "neck"]
@@ -66,13 +67,13 @@ def _finite(value: Any) -> Any:
 class Detector(Section):
     """Which detector, how wide, and from which weights."""
 
-    config: str = "faster_rcnn/faster-rcnn_r50_fpn_1x_coco"
+    config: Line = "faster_rcnn/faster-rcnn_r50_fpn_1x_coco"
     """the base config: a name in MMDetection (`python -m pipeline configs` lists them), or a file of your own below
     configs/, relative to params.yaml"""
     width: Literal["thin", "full"] = "thin"
     """thin: a backbone of 16 base channels and a 64-channel neck, for a CPU and small images; full: as the config has
     it"""
-    weights: str | None = None
+    weights: Line | None = None
     """of the backbone, to start from: a path or an https:// address of safetensors or of a checkpoint of tensors alone;
     without, all weights are drawn"""
     weights_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None

@@ -17,10 +17,10 @@ HOST = "127.0.0.1"
 
 
 def serve(paths: Paths, port: int) -> None:
-    """Become `mlflow ui`, with the study in the store; the address that it prints is the comparison.
+    """Show MLflow's pages, with the study in the store, until Ctrl-C; the address that it prints is the comparison.
 
-    Made by `mlflow ui` itself, a store is spoilt where `track` or `watch` makes it at the same time. Raises UserError
-    where the port is taken or a server shows the store already, TrackingError where the store cannot be opened.
+    Made by MLflow's server itself, a store is spoilt where `track` or `watch` makes it at the same time. Raises
+    UserError where the port is taken or a server shows the store already, TrackingError where it cannot be opened.
     """
     address = resolve(paths, None)
     if address.startswith(SERVERS):
@@ -38,11 +38,28 @@ def serve(paths: Paths, port: int) -> None:
     else:
         with one_writer(paths):
             experiment = open_store(paths, address, study.load(paths.params).study).experiment_id
-    os.environ["MLFLOW_BACKEND_STORE_URI"] = address  # not on the command line, where all see its password
-    command = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(port)]
     print(f"the comparison: http://{HOST}:{port}/#/experiments/{experiment}/runs?{COMPARISON_VIEW}")
     print(f"Ctrl-C stops MLflow; what it says is in {paths.store_log}", flush=True)
     log = os.open(paths.store_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(log, stream.fileno())
-    os.execv(sys.executable, command)
+    _run(address, paths, port)
+
+
+def _run(address: str, paths: Paths, port: int) -> None:
+    """MLflow's own application behind the guard, in this process: what it is told is on no command line."""
+    hosts = {f"{HOST}:{port}", f"localhost:{port}"}
+    os.environ |= {  # read when MLflow's server is imported; a setting of the user's may not open it wider
+        "_MLFLOW_SERVER_FILE_STORE": address,  # these two as `mlflow ui` tells its own processes
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": paths.artifacts.resolve().as_uri(),
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(sorted(hosts)),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"http://{host}" for host in sorted(hosts)),
+        "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "false",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    import uvicorn
+    from mlflow.server.fastapi_app import app
+
+    from pipeline.tracking.guard import Guard
+
+    uvicorn.run(Guard(app, hosts), host=HOST, port=port, log_level="info")

@@ -7,32 +7,33 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from tests.conftest import Project, clone, wait_for
+from tests.conftest import HELD, TINY, Project, clone, wait_for
 
 CELLS = ("train@baseline-0", "train@se-0")
 LOUD = {"attention": "se", "overrides": {"optim_wrapper.optimizer.lr": 1e30}}
+WAITING: dict[str, Any] = {"detector": {**TINY["detector"], "overrides": HELD}, "seeds": [0]}
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Predictions of the tiny study by plain `dvc repro`, one cell after the other."""
     project = clone(tmp_path_factory.mktemp("plain") / "project")
-    project.params(seeds=[0])
+    project.params(**WAITING)
     project.dvc("repro", "--single-item", "prepare", "plan", *CELLS)
     return predictions(project.root / "data/runs", "*/*")
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Two cells, nothing run yet."""
+    """Two cells that can be held, nothing run yet."""
     made = clone(tmp_path / "project")
-    made.params(seeds=[0])
+    made.params(**WAITING)
     return made
 
 
@@ -72,6 +73,11 @@ def owners(project: Project) -> list[int]:
     return [pid for text in texts if text and psutil.pid_exists(pid := json.loads(text)["pid"])]
 
 
+def changes(project: Project) -> dict[Path, int]:
+    """When each file of scratch was last written."""
+    return {path: path.stat().st_mtime_ns for path in (project.root / "scratch").rglob("*") if path.is_file()}
+
+
 def one_epoch_saved(project: Project) -> bool:
     return any((project.root / "scratch").glob("*/epoch_*.pth"))
 
@@ -81,10 +87,10 @@ def test_the_study_at_once_gives_the_numbers_of_one_by_one(project: Project, pla
     assert predictions(project.root / "scratch", "*") == plain
     assert "2 cells done, 0 failed" in result.stdout
     assert "all 2 cells are done" in project.pipeline("dispatch").stdout
-    began = time.monotonic()
+    written = changes(project)
     stdout = project.dvc("repro", "--single-item", *CELLS).stdout
-    assert time.monotonic() - began < 20
     assert "epoch" not in stdout
+    assert changes(project) == written
     assert predictions(project.root / "data/runs", "*/*") == plain
 
 
@@ -109,51 +115,54 @@ def test_two_dispatchers_train_no_cell_twice(project: Project, plain: dict[str, 
 
 @pytest.mark.parametrize("victim", ["worker", "coordinator", pytest.param("both", marks=pytest.mark.slow)])
 def test_whoever_is_killed_the_study_ends_whole(project: Project, plain: dict[str, bytes], victim: str) -> None:
+    project.hold(0)
     dispatcher = start(project)
     wait_for(lambda: one_epoch_saved(project))
     if victim in ("worker", "both"):
         os.kill(owners(project)[0], signal.SIGKILL)
     if victim in ("coordinator", "both"):
         dispatcher.kill()
+    project.hold()
     said = dispatcher.communicate(timeout=300)[0]
     if victim == "worker":
         assert dispatcher.returncode == 0, said
         assert "killed by signal 9; it goes on from its last checkpoint" in said
     else:
-        wait_for(lambda: not processes_of(project), 15)
+        wait_for(lambda: not processes_of(project))
         assert project.pipeline("dispatch").returncode == 0
     assert predictions(project.root / "scratch", "*") == plain
     assert not processes_of(project)
 
 
 def test_ctrl_c_leaves_resumable_cells_and_no_process(project: Project, plain: dict[str, bytes]) -> None:
+    project.hold(0)
     dispatcher = start(project)
     wait_for(lambda: one_epoch_saved(project))
-    began = time.monotonic()
     os.killpg(dispatcher.pid, signal.SIGINT)
-    said = dispatcher.communicate(timeout=60)[0]
-    assert time.monotonic() - began < 10
+    said = dispatcher.communicate(timeout=120)[0]
     assert dispatcher.returncode == 130
     assert "interrupted; run the same again to go on" in said
     assert "Traceback" not in said
     assert not processes_of(project)
     assert not list((project.root / "scratch").glob("*/*.part"))
     assert "interrupted" in project.pipeline("status").stdout
+    project.hold()
     project.pipeline("dispatch", "--jobs", "2")
     assert predictions(project.root / "scratch", "*") == plain
 
 
 def test_cancel_ends_the_dispatcher_of_this_folder(project: Project) -> None:
     assert "nothing of this study runs" in project.pipeline("dispatch", "--cancel").stdout
+    project.hold(0)
     dispatcher = start(project)
     wait_for(lambda: owners(project))
     assert "has ended, its cells are resumable" in project.pipeline("dispatch", "--cancel").stdout
-    dispatcher.communicate(timeout=5)
+    dispatcher.communicate(timeout=120)
     assert not processes_of(project)
 
 
 def test_a_cell_that_fails_stops_no_other_and_is_not_tried_again(project: Project) -> None:
-    project.params(variants={"baseline": {}, "se": LOUD}, seeds=[0])
+    project.params(**WAITING, variants={"baseline": {}, "se": LOUD})
     result = project.pipeline("dispatch", check=False)
     assert result.returncode == 1
     assert "1 cells done, 1 failed" in result.stdout

@@ -19,7 +19,7 @@ from pipeline.study.cluster import Cluster
 from tests.conftest import TINY, Project, clone, wait_for
 
 from .cluster import slurm, why_not
-from .test_local import LOUD, predictions, start
+from .test_local import LOUD, WAITING, predictions, start
 
 needs_slurm = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 
@@ -56,13 +56,15 @@ def jobs(lab: dict[str, str], *words: str) -> list[str]:
 
 @needs_slurm
 def test_an_array_with_an_exception_and_a_drained_node(lab: dict[str, str], tmp_path: Path) -> None:
-    params: dict[str, Any] = {"variants": {"baseline": {}, "se": {"attention": "se"}, "loud": LOUD}, "seeds": [0]}
+    params: dict[str, Any] = {**WAITING, "variants": {"baseline": {}, "se": {"attention": "se"}, "loud": LOUD}}
     project = project_in(tmp_path, lab, **params, cluster={"cpus": 1})
+    project.hold(0)
     dispatcher = start(project, "--engine", "slurm")
-    wait_for(lambda: jobs(lab, "--states=running"), 60)
+    wait_for(lambda: len(jobs(lab, "--states=running", "--format=%i")) == 2)
     assert "job " in project.pipeline("status").stdout
     project.run("scontrol", "update", "nodename=n2", "state=drain", "reason=test")
-    most, nodes = 0, set()
+    project.hold()
+    most, nodes = 2, set(jobs(lab, "--states=running", "--format=%N"))
     while dispatcher.poll() is None:
         most = max(most, len(jobs(lab, "--states=running", "--format=%i")))
         nodes |= set(jobs(lab, "--states=running", "--format=%N"))
@@ -80,10 +82,15 @@ def test_an_array_with_an_exception_and_a_drained_node(lab: dict[str, str], tmp_
 @needs_slurm
 @pytest.mark.slow
 def test_a_cell_longer_than_its_time_limit_is_requeued_and_resumes(lab: dict[str, str], tmp_path: Path) -> None:
-    """Of its two minutes it gets half a minute before Slurm warns it."""
-    params: dict[str, Any] = {"variants": {"baseline": {"overrides": {"train_cfg.max_epochs": 100}}}, "seeds": [0]}
+    """It waits after its first epoch until Slurm has warned it of the end of its time."""
+    params: dict[str, Any] = {**WAITING, "variants": {"baseline": {}}}
     project = project_in(tmp_path, lab, **params, cluster={"time": 2, "grace": 60, "cpus": 1})
-    assert "1 cells done, 0 failed" in project.pipeline("dispatch", "--engine", "slurm").stdout
+    project.hold(0)
+    dispatcher = start(project, "--engine", "slurm")
+    wait_for(lambda: "Restarts=1" in project.run("scontrol", "show", "job", "--oneliner").stdout, 300)
+    project.hold()
+    said = dispatcher.communicate(timeout=300)[0]
+    assert "1 cells done, 0 failed" in said
     (run,) = project.root.glob("scratch/*/run.json")
     assert json.loads(run.read_text())["resumed_from"] is not None
     assert predictions(project.root / "scratch", "*") == here(tmp_path, **params)
@@ -91,18 +98,21 @@ def test_a_cell_longer_than_its_time_limit_is_requeued_and_resumes(lab: dict[str
 
 @needs_slurm
 def test_a_coordinator_that_died_finds_its_jobs_and_cancel_ends_them(lab: dict[str, str], tmp_path: Path) -> None:
-    project = project_in(tmp_path, lab, cluster={"time": 10})
+    project = project_in(tmp_path, lab, **{**WAITING, "seeds": [0, 1]}, cluster={"time": 10})
+    project.hold(0, 1)
     first = start(project, "--engine", "slurm")
-    wait_for(lambda: len(list(project.root.glob("scratch/*/job.json"))) == 4, 60)
+    wait_for(lambda: len(list(project.root.glob("scratch/*/job.json"))) == 4)
     first.kill()
     first.communicate()
     before = {path: path.read_text() for path in project.root.glob("scratch/*/job.json")}
     second = start(project, "--engine", "slurm")
-    wait_for(lambda: list(project.root.glob("scratch/*/DONE")), 120)
+    project.hold(1)
+    wait_for(lambda: list(project.root.glob("scratch/*/DONE")))
     assert {path: path.read_text() for path in before} == before
     assert "cancelled" in project.pipeline("dispatch", "--cancel").stdout
-    second.communicate(timeout=60)
-    wait_for(lambda: not jobs(lab, "--states=running,pending,completing"), 30)
+    second.communicate(timeout=120)
+    wait_for(lambda: not jobs(lab, "--states=running,pending,completing"))
+    project.hold()
     third = project.pipeline("dispatch", "--engine", "slurm")
     assert "4 cells done, 0 failed" in third.stdout
     assert len(predictions(project.root / "scratch", "*")) == 4

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+
 from pipeline.report import records
 from pipeline.results.read import Evidence
 
@@ -38,3 +43,12 @@ def test_reproduce_names_all_that_the_study_rests_on(evidence: Evidence) -> None
     fingerprints = column(records.runs(evidence), "fingerprint")
     assert len(fingerprints) == 31
     assert fingerprints[0].strip("`") == evidence.runs["baseline", 0].fingerprint[:16]
+
+
+def test_the_contact_sheet_is_shown_where_there_is_one(evidence: Evidence, tmp_path: Path) -> None:
+    assert records.preview(evidence) is None
+    Image.new("RGB", (300, 200), "red").save(tmp_path / "preview.png")
+    shown = records.preview(replace(evidence, folder=tmp_path))
+    assert shown is not None
+    drawing = shown.plot.draw("preview")
+    assert (drawing.suffix, drawing.size) == ("webp", (300, 200))

@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pipeline.report.text import Markdown, code, escape, plain, prose
+from pipeline.common.text import plain
+from pipeline.report.text import Markdown, code, escape, prose
 
 HOSTILE = "<script>alert(1)</script>|a_b*c"
 LETTERS = st.text(st.sampled_from("ab1 _*`[](){}<>|~$&#!-+.:;@\\\"'/é中"), max_size=24)
@@ -70,7 +71,3 @@ def test_prose_keeps_its_code(value: str, expected: str) -> None:
 def test_markdown_is_not_escaped_again() -> None:
     assert escape(escape(HOSTILE)) == escape(HOSTILE)
     assert escape(Markdown("**b**")) == "**b**"
-
-
-def test_direction_marks_and_control_characters_go() -> None:
-    assert plain("a\u202egnp.exe\x00\nb") == "a gnp.exe b"

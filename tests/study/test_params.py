@@ -57,6 +57,13 @@ def test_one_module_written_flat_and_several_as_a_list_are_the_same(tmp_path: Pa
     [
         ({"train__epoch": 3}, ["train.epoch", "unknown key", "epochs"]),
         ({"variants__se": {"atention": "se"}}, ["variants.se.atention", "unknown key", "attention", "place"]),
+        ({"study": "a; rm -rf ~"}, ["study", "should match pattern"]),
+        ({"study": "../up"}, ["study", "should match pattern"]),
+        ({"study": "two\nlines"}, ["study", "should match pattern"]),
+        ({"detector__weights": "a\x1b[2Jb.pth"}, ["detector.weights", "control characters"]),
+        ({"cluster": {"partition": "gpu\nrm -rf ~"}}, ["cluster.partition", "line breaks"]),
+        ({"cluster": {"extra": {"reservation": "a\nb"}}}, ["cluster.extra.reservation", "line breaks"]),
+        ({"cluster": {"extra": {"mem\n": 1}}}, ["cluster.extra", "should match pattern"]),
         ({"dataset__pictures": 3}, ["dataset.pictures", "unknown key", "origin"]),
         ({"tracking__registre": True}, ["tracking.registre", "allowed here: register"]),
         ({"variants__se": {"attention": "sé"}}, ["variants.se.attention", "unknown attention", "'sé'", "cbam"]),

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import requests
 
+from tests.conftest import ROOT
+
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -51,14 +53,14 @@ def s3(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def mlflow_ui(root: Path) -> Iterator[str]:
-    """A plain `mlflow ui` in a study's root, as `make ui` runs it."""
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with started(command, root / "ui.log", cwd=root) as process:
+def pages(root: Path, port: int | None = None, **environment: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """`python -m pipeline ui` in a study's root, answering: its address and process."""
+    port = port or free_port()
+    command = [sys.executable, "-m", "pipeline", "ui", "--port", str(port)]
+    with started(command, root / "ui.log", root, PYTHONPATH=str(ROOT), **environment) as process:
         address = f"http://127.0.0.1:{port}"
         wait_for(address, process, root / "ui.log")
-        yield address
+        yield address, process
 
 
 @contextmanager

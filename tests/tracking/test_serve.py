@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
+import requests
 
 from pipeline.common.errors import UserError
 from pipeline.common.paths import Paths
-from pipeline.tracking import serve
+from pipeline.tracking import serve, sync
 from tests.conftest import ROOT
 from tests.conftest import wait_for as wait_until
 
-from .contents import client, runs
-from .servers import free_port, started, wait_for
+from .contents import client, one, runs
+from .servers import free_port, pages, started, wait_for
 from .study_tree import Tree
 
 Make = Callable[..., Tree]
@@ -62,14 +62,10 @@ def test_a_server_has_pages_of_its_own(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_an_address_with_a_password_is_on_no_command_line(tree: Make) -> None:
-    study, environment = tree(**FEW), {**os.environ, "PYTHONPATH": str(ROOT)}
-    environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{study.root}/other.db"
-    command = [sys.executable, "-m", "pipeline", "ui", "--port", str(free_port())]
-    with subprocess.Popen(command, cwd=study.root, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        shown = Path(f"/proc/{process.pid}/cmdline")
-        wait_until(lambda: b"mlflow" in shown.read_bytes())
-        line = shown.read_bytes()
-        process.kill()
+    study = tree(**FEW)
+    with pages(study.root, MLFLOW_TRACKING_URI=f"sqlite:///{study.root}/other.db") as (_, process):
+        line = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    assert b"--port" in line
     assert b"other.db" not in line
     assert (study.root / "other.db").exists()
 
@@ -84,3 +80,49 @@ def test_it_fills_a_store_that_is_empty_and_its_server_talks_to_a_file(tree: Mak
     lines = log.read_text().splitlines()
     assert [line.partition(":")[0].partition(";")[0] for line in lines] == ["the comparison", "Ctrl-C stops MLflow"]
     assert study.paths.store_log.stat().st_size > 0
+
+
+EVIL = "http://evil.example"
+
+
+def test_only_these_pages_are_answered(tree: Make) -> None:
+    """Whatever the environment says: its settings open MLflow to all."""
+    study, port = tree(**FEW).report(), free_port()
+    sync(study.paths)
+    open_to_all = {
+        "MLFLOW_SERVER_ALLOWED_HOSTS": "*",
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": "*",
+        "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",
+    }
+    with pages(study.root, port, **open_to_all):
+        ours, api = f"http://127.0.0.1:{port}", "ajax-api/2.0/mlflow"
+        create, search = f"{ours}/{api}/experiments/create", f"{ours}/{api}/experiments/search?max_results=9"
+
+        def made(name: str, **headers: str) -> int:
+            return requests.post(create, json={"name": name}, headers=headers, timeout=30).status_code
+
+        assert made("by its own page", Origin=ours) == 200
+        assert made("by its other name", Origin=f"http://localhost:{port}", Host=f"localhost:{port}") == 200
+        assert made("by a program") == 200
+        assert made("elsewhere", Origin=EVIL) == 403
+        assert made("a page of this machine", Origin=f"http://localhost:{port + 1}") == 403
+        assert made("a sandboxed frame", Origin="null") == 403
+        assert made("a rebound name", Host=f"10.evil.example:{port}") == 403
+        assert requests.post(f"{ours}/v1/traces", headers={"Origin": EVIL}, timeout=30).status_code == 403
+        assert requests.get(search, headers={"Origin": EVIL}, timeout=30).status_code == 403
+        names = {found.name for found in client(study.root).search_experiments()}
+        assert names == {"Default", "demo", "by its own page", "by its other name", "by a program"}
+
+        run = one(client(study.root), "study").info.run_id
+        report = requests.get(f"{ours}/get-artifact?run_id={run}&path=report/ablation.html", timeout=30)
+        assert report.status_code == 200
+        assert report.headers["Content-Security-Policy"] == "sandbox"
+        assert report.headers["Content-Disposition"].startswith("attachment")
+        assert "Content-Security-Policy" not in requests.get(ours, timeout=30).headers
+
+
+def test_it_listens_on_loopback_alone(tree: Make) -> None:
+    study, port = tree(**FEW), free_port()
+    with pages(study.root, port) as (_, process):
+        listening = {c.laddr for c in psutil.Process(process.pid).net_connections() if c.status == "LISTEN"}
+    assert listening == {("127.0.0.1", port)}

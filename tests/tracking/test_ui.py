@@ -1,11 +1,13 @@
-"""Real Chromium on a plain `mlflow ui` in the study's root: what the README tells people to click."""
+"""Real Chromium on the study's pages: what the README tells people to click, and what others must not."""
 
 from __future__ import annotations
 
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from pipeline.tracking import sync
 from tests.conftest import ROOT
 from tests.conftest import wait_for as wait_until
 
-from .servers import free_port, mlflow_ui, started, wait_for
+from .contents import client, one
+from .servers import free_port, pages, started, wait_for
 from .study_tree import VARIANTS, Tree
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -56,7 +59,7 @@ def open_runs(page: Any, address: str, expected: int, query: str = "") -> None:
 def test_the_steps_of_the_readme(tree: Callable[..., Tree], page: Any) -> None:
     study = tree(steps=50).report()
     experiment = sync(study.paths).experiment_id
-    with mlflow_ui(study.root) as address:
+    with pages(study.root) as (address, _):
         runs = f"{address}/#/experiments/{experiment}/runs"
 
         open_runs(page, runs, 45)
@@ -114,7 +117,7 @@ def test_the_address_that_is_printed_shows_the_comparison_at_first_sight(tree: C
 def test_the_page_of_five_hundred_cells_opens_in_time(tree: Callable[..., Tree], page: Any) -> None:
     study = tree(variants=("baseline", *(f"v{i}" for i in range(99))), seeds=(0, 1, 2, 3, 4), steps=20, module="se")
     experiment = sync(study.paths).experiment_id
-    with mlflow_ui(study.root) as address:
+    with pages(study.root) as (address, _):
         page.goto(address)  # the program itself, which a browser keeps
         began = time.perf_counter()
         page.goto("about:blank")
@@ -124,3 +127,40 @@ def test_the_page_of_five_hundred_cells_opens_in_time(tree: Callable[..., Tree],
         print(f"the comparison of 500 cells opens in {seconds:.1f} s")
         assert names(page)[0] == "v98"
         assert seconds < 5
+
+
+WRITES = """async address => {
+  const headers = {"Content-Type": "application/json"}
+  const asked = {method: "POST", headers, body: JSON.stringify({name: "written from elsewhere"})}
+  try { await fetch(`${address}/ajax-api/2.0/mlflow/experiments/create`, asked) } catch {}
+}"""
+
+
+def test_a_page_of_another_origin_cannot_write(tree: Callable[..., Tree], page: Any) -> None:
+    study = tree(variants=("baseline", "cbam"), seeds=(0,))
+    elsewhere = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+    with pages(study.root) as (address, _):
+        for origin, expected in ((f"http://127.0.0.1:{elsewhere.server_port}", 0), (address, 1)):
+            page.goto(f"{origin}/version" if origin == address else origin)
+            page.evaluate(WRITES, address)
+            found = [e for e in client(study.root).search_experiments() if e.name == "written from elsewhere"]
+            assert len(found) == expected
+    elsewhere.shutdown()
+
+
+def test_a_report_from_elsewhere_runs_nothing_in_mlflows_name(tree: Callable[..., Tree], page: Any) -> None:
+    """Opened in MLflow's page, as its preview does, and straight from its address."""
+    study = tree(variants=("baseline", "cbam"), seeds=(0,)).report()
+    hostile = f"<p>hello</p><script>({WRITES})(new URL(document.referrer || location).origin)</script>"
+    (study.root / "reports/ablation.html").write_text(hostile)
+    experiment = sync(study.paths).experiment_id
+    run = one(client(study.root), "study").info.run_id
+    with pages(study.root) as (address, _):
+        page.goto(f"{address}/#/experiments/{experiment}/runs/{run}/artifacts/report/ablation.html")
+        page.frame_locator("iframe").get_by_text("hello").wait_for()
+        page.wait_for_timeout(1000)
+        page.goto("about:blank")
+        page.set_content(f"<iframe src='{address}/get-artifact?run_id={run}&path=report/ablation.html'></iframe>")
+        page.wait_for_timeout(1000)
+    assert "written from elsewhere" not in [e.name for e in client(study.root).search_experiments()]

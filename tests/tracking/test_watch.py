@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +12,7 @@ from mlflow import MlflowClient
 
 from pipeline.tracking import sync
 from pipeline.tracking.watch import Watcher, watch
+from tests.conftest import wait_for
 
 from .contents import client, contents, history, one, runs
 from .study_tree import Tree
@@ -23,7 +23,7 @@ FEW = {"variants": ("baseline", "cbam"), "seeds": (0, 1)}
 
 def steps(study: Tree, key: str = "cell/cbam/0") -> list[int]:
     found = client(study.root)
-    return [step for step, *_ in history(found, one(found, key))["loss"]]
+    return [step for step, *_ in history(found, one(found, key)).get("loss", [])]
 
 
 def test_a_curve_grows_without_duplicates(tree: Make) -> None:
@@ -172,10 +172,11 @@ def test_watch_until_told_to_stop(tree: Make) -> None:
     thread = threading.Thread(target=lambda: watch(study.paths, interval=0.05, stop=stop.is_set))
     thread.start()
     try:
-        time.sleep(2)
+        wait_for(lambda: client(study.root).get_experiment_by_name("demo"))
+        wait_for(lambda: runs(client(study.root)))
+        wait_for(lambda: steps(study) == [1, 2])
         study.train("cbam", 0, step=3)
-        time.sleep(2)
-        assert steps(study) == [1, 2, 3]
+        wait_for(lambda: steps(study) == [1, 2, 3])
     finally:
         stop.set()
         thread.join(10)

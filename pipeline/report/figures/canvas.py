@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from pipeline.common.text import plain
 from pipeline.report.blocks import Drawing
 
 # In the html these colours become custom properties, which its dark theme changes.
@@ -77,6 +78,7 @@ def settle(made: Figure) -> None:
 
 def short(name: str, most: int = 26) -> str:
     """A name that fits a label."""
+    name = plain(name)
     return name if len(name) <= most else name[: most - 1] + "…"
 
 

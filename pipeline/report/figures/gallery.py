@@ -69,7 +69,7 @@ class Gallery:
             panel = ground.copy()
             _paint(panel, view.marks, width / self.size[0], words=columns < 6)
             sheet.paste(panel, (x, y + TITLE))
-        return Drawing("webp", _webp(sheet), sheet.size)
+        return Drawing("webp", webp(sheet), sheet.size)
 
     def _ground(self, width: int, height: int) -> Image.Image:
         with Image.open(self.picture) as image:
@@ -142,7 +142,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(Path(mpl.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), size)
 
 
-def _webp(sheet: Image.Image) -> bytes:
+def webp(sheet: Image.Image) -> bytes:
     """The best quality that stays below the limit."""
     for quality in (90, 80, 70, 60, 50, 40, 30, 20):
         packed = io.BytesIO()

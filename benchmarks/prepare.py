@@ -1,0 +1,124 @@
+"""How long `prepare` takes and how much memory it needs at COCO's size, first and again.
+
+    python -m benchmarks.prepare [--images 12000 118000]
+
+The set is drawn here: 7.3 boxes an image, each with a polygon of 24 corners, one class named with an emoji; the
+pictures are small (160x120) and all different, so that reading and checking is measured, not decoding. The peer is
+`prepare` itself at the smaller size: time and memory may grow by no more than the images do. Peak memory is the
+process's largest resident size. How long the same file takes to load in a cell (pycocotools, as MMDetection does it)
+is measured beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+BOXES, CORNERS, SIZE, BASES, SHARE = 7.3, 24, (160, 120), 64, 0.04
+RUN = """
+import resource, sys, time
+from pathlib import Path
+{body}
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+"""
+PREPARE = """
+from pipeline.dataset import prepare
+from pipeline.study.datasets import Coco
+start = time.perf_counter()
+prepare(Coco(source="coco", origin=".", images="images", train="train.json", val="val.json"), Path("coco"), (160, 120),
+        Path("known"))
+"""
+LOAD = """
+from pycocotools.coco import COCO
+start = time.perf_counter()
+COCO("coco/train.json")
+"""
+
+
+def draw(folder: Path, images: int) -> None:
+    """The pictures and the two annotation files, written as a stream."""
+    rng = np.random.default_rng(0)
+    (folder / "images").mkdir(parents=True)
+    bases = []
+    for _ in range(BASES):
+        content = io.BytesIO()
+        shades = rng.integers(0, 255, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(shades).resize(SIZE, Image.Resampling.BICUBIC).save(content, "JPEG", quality=60)
+        bases.append(content.getvalue())
+    for number in range(1, images + 1):  # what follows the end of a JPEG is not read, but makes the file another
+        (folder / f"images/{number:012d}.jpg").write_bytes(bases[number % BASES] + number.to_bytes(8, "big"))
+    val = int(images * SHARE)
+    categories = [
+        {"id": number, "name": f"class {number}" + " \N{CONSTRUCTION SIGN}" * (number == 1)} for number in range(1, 81)
+    ]
+    for name, first, last in (("train", val + 1, images), ("val", 1, val)):
+        _write(folder / f"{name}.json", rng, range(first, last + 1), categories)
+
+
+def _write(path: Path, rng: np.random.Generator, numbers: range, categories: list[dict[str, object]]) -> None:
+    box_id = 0
+    with path.open("w", encoding="utf-8") as file:
+        file.write('{"images": [')
+        for index, number in enumerate(numbers):
+            record = {
+                "id": number,
+                "file_name": f"{number:012d}.jpg",
+                "width": SIZE[0],
+                "height": SIZE[1],
+                "license": 3,
+            }
+            file.write(", " * (index > 0) + json.dumps(record))
+        file.write('], "annotations": [')
+        for number in numbers:
+            for _ in range(max(1, rng.poisson(BOXES))):
+                box_id += 1
+                x, y, width, height = (round(float(value), 2) for value in rng.uniform([0, 0, 8, 8], [100, 70, 50, 40]))
+                corners = rng.uniform([x, y], [x + width, y + height], (CORNERS, 2)).round(2).ravel().tolist()
+                record = {
+                    "segmentation": [corners], "area": round(width * height / 2, 4), "iscrowd": 0, "image_id": number,
+                    "bbox": [x, y, width, height], "category_id": int(rng.integers(1, 81)), "id": box_id,
+                }  # fmt: skip
+                file.write(", " * (box_id > 1) + json.dumps(record))
+        file.write('], "categories": ' + json.dumps(categories, ensure_ascii=False) + "}")
+
+
+def measure(folder: Path, body: str) -> tuple[float, float]:
+    """Seconds and peak GiB of a fresh process."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r})" + RUN.format(body=body)
+    out = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True).stdout
+    seconds, peak = out.split()[-2:]
+    return float(seconds), float(peak)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--images", type=int, nargs="+", default=[12_000, 118_000])
+    sizes = parser.parse_args().images
+    found = []
+    for images in sizes:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            draw(folder, images)
+            size = sum((folder / f"{split}.json").stat().st_size for split in ("train", "val")) / 2**20
+            rows = {"first": measure(folder, PREPARE), "again": measure(folder, PREPARE), "load": measure(folder, LOAD)}
+        print(f"{images:,} images, {size:,.0f} MiB of JSON", flush=True)
+        for what, (seconds, peak) in rows.items():
+            print(f"  {what}: {seconds:.1f} s, peak {peak:.2f} GiB", flush=True)
+        found.append(rows)
+    if len(found) > 1:
+        for what in ("first", "again"):
+            print(f"{what}: {found[-1][what][0] / found[0][what][0]:.1f} times the time for "
+                  f"{sizes[-1] / sizes[0]:.1f} times the images (bar: 12)")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
