@@ -39,7 +39,7 @@ format: setup ## the code as ruff writes it, imports sorted
 	@ruff check --fix .
 	@ruff format .
 
-docs: setup ## docs/params.md, from the models of params.yaml
+docs: setup ## the pages made from code: docs/params.md, docs/attention.md
 	@python -m tools.params_page
 	@python -m pipeline attention --write
 

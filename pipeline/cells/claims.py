@@ -28,11 +28,11 @@ from pipeline.records import Owner
 NAME = re.compile(r"claim\.(\d+)")
 BEAT, SILENCE = 10.0, 120.0  # seconds between touches; seconds without one after which another host's owner is gone
 
-CLOCK = 60.0  # seconds by which a stepped clock may shift the birth of a process
+CLOCK = 60.0  # seconds by which a stepped clock may shift a process's start time
 
 
 class Claimed(UserError):
-    """The cell has a living owner."""
+    """The cell has an owner that still works."""
 
 
 def me() -> Owner:
@@ -50,7 +50,7 @@ def job_id(environ: Mapping[str, str]) -> str | None:
 
 
 def owner(folder: Path) -> Owner | None:
-    """The living owner of a cell, if it has one."""
+    """The owner of a cell that still works, if it has one."""
     newest = _newest(folder)
     return _living(newest[1]) if newest else None
 
@@ -71,7 +71,7 @@ def claim(folder: Path) -> Iterator[None]:
     finally:
         over.set()
         beating.join()
-        with suppress(OSError):  # on a full disk the claim stays, and dies with this process
+        with suppress(OSError):  # on a full disk the claim stays; it is void once this process has ended
             mine.write_text("")
 
 
@@ -122,7 +122,7 @@ def _living(path: Path) -> Owner | None:
     """The owner that a claim names, unless it let go (an empty file) or is gone."""
     try:
         holder = Owner.read(path)
-    except UserError:  # let go of, deleted meanwhile, or not from this program: nobody lives behind it
+    except UserError:  # let go of, deleted meanwhile, or not from this program: it names no owner
         holder = None
     if holder is None:
         return None
@@ -132,7 +132,7 @@ def _living(path: Path) -> Owner | None:
 
 
 def runs(pid: int, born: float | None = None) -> bool:
-    """Whether a process of this host is still there, and was born when it says."""
+    """Whether a process of this host is still there, and was started when it says."""
     try:
         process = psutil.Process(pid)
         # A killed process may wait as a zombie for a parent that never asks.

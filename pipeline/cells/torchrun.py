@@ -21,7 +21,7 @@ from pipeline.common.errors import RankFailed
 from pipeline.common.paths import CellPaths
 from pipeline.records import Failure, Plan
 
-GRACE = 5.0  # seconds between asking processes to end and making them
+GRACE = 5.0  # seconds between asking processes to end and killing them
 PORT = 29400
 
 

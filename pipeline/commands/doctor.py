@@ -94,7 +94,7 @@ def _version(name: str) -> str:
 
 
 def _operators(study: Study | None) -> Iterator[Finding]:
-    """Each check imports in a process of its own: a broken extension must not take the doctor down."""
+    """Each check imports in a process of its own: a broken extension must not end the examination."""
     result = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=False)
     if result.returncode:
         last = (result.stderr.strip().splitlines() or ["unknown"])[-1]

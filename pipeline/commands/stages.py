@@ -60,8 +60,8 @@ def pretrained(study: Study) -> Pretrained | None:
 
 
 def plan_of(study: Study, variant: str, manifest: Manifest, paths: Paths, weights: Pretrained | None = None) -> Plan:
-    """One variant's plan. Raises UserError, prefixed by the variant, for what cannot be built, explodes or does not fit
-    the weights."""
+    """One variant's plan. Raises UserError, prefixed by the variant, for what cannot be built, exceeds the budget of
+    parameters or does not fit the weights."""
     from pipeline.detector.config.check import checked, refuse_long_warmup
     from pipeline.detector.config.notes import notes
     from pipeline.detector.cost import attention_parameters

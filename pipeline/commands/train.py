@@ -43,7 +43,7 @@ def train_plan(paths: Paths, plan: Path, seed: int) -> None:
 
 
 def _refuse_unfinished(cell: Cell, paths: Paths) -> None:
-    """A dispatcher has just tried: its verdict stands, and a login node of a cluster is no place to train."""
+    """A dispatcher has just tried and is not overruled; nothing is to train on a cluster's login node."""
     now = state.standing(cell, Fingerprints(paths).of(cell.variant, cell.seed), paths)
     if now.state != "done":
         raise UserError(f"{cell}: {now.state}, {now.detail}" if now.detail else f"{cell}: {now.state}")

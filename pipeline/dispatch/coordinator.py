@@ -60,7 +60,7 @@ OnChange = Callable[[TaskProgress], None]
 def coordinate(
     tasks: Sequence[Task], engine: Engine, on_change: OnChange, tick: Callable[[], None]
 ) -> list[TaskProgress]:
-    """All tasks to their end. `on_change` hears of every change, `tick` is called at each look.
+    """All tasks to their end. `on_change` is called at every change, `tick` is called at each look.
 
     KeyboardInterrupt stops the engine and goes on up.
     """

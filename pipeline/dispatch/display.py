@@ -34,7 +34,7 @@ class Lines:
             self.console.print(self.line(progress), markup=False)
 
     def tick(self) -> None:
-        """Lines come with the news."""
+        """Nothing: lines are printed when something changes."""
 
     def line(self, progress: TaskProgress) -> str:
         over = self.before + sum(cell.over for cell in self.cells.values())

@@ -24,7 +24,8 @@ PRELOADED = ["pipeline.cells.run", "pipeline.detector.train"]
 
 
 class Local:
-    """Runs cells as processes; `find` is asked for slots again as cells end, since GPUs prove roomier than feared.
+    """Runs cells as processes; `find` is asked for slots again as cells end, since the first
+    ones show how much GPU memory a cell needs.
 
     On a CPU the processes are forked from one that has imported torch and MMDetection already, which saves each cell
     the seconds of doing so. A GPU's driver does not survive a fork: there each imports for itself.
