@@ -3,13 +3,16 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MMCV_WHEELS TORCH PYTHON
 export DVC_NO_ANALYTICS = 1
 
-.PHONY: help setup repro ui test test-slow lint format docs evidence audit
+.PHONY: help setup wheel repro ui test test-slow lint format docs evidence audit
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install the pins into .venv (MMCV_WHEELS=<index> TORCH=<version> takes prebuilt operators); the others call it
 	@tools/setup.sh
+
+wheel: setup ## this machine's build of MMCV's operators as a file in dist/: others take it by MMCV_WHEELS=dist
+	@tools/setup.sh wheel
 
 # All cells at once first, here or on a cluster; then DVC collects them and does the rest.
 # A cell that fails (exit code 1) does not stop the others: what there is is evaluated, the report names what is missing.
