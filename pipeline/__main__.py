@@ -90,6 +90,12 @@ def dispatch(
 
 
 @app.command()
+def estimate() -> None:
+    """What the study will take, from a few real iterations of each variant here: time, memory, disk, energy."""
+    command("estimate").estimate(HERE)
+
+
+@app.command()
 def cost() -> None:
     """Parameters, multiply-adds and latency of every variant, side by side."""
     command("stages").cost(HERE)

@@ -3,43 +3,34 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import psutil
 from rich.console import Console
 
+from pipeline.commands.doctor_gpu import Card, Gpus, gpu_findings, shared_memory
+from pipeline.commands.finding import Finding, Grade
 from pipeline.common.errors import UserError
 from pipeline.common.machine import cores
 from pipeline.common.paths import Paths
-from pipeline.dispatch.devices import needs
+from pipeline.dispatch import nvidia
+from pipeline.dispatch.devices import CONTEXT, Needs, needs
+from pipeline.dispatch.estimate import timings_of
 from pipeline.study import Study, load
 
-GPU_WAYS = (
-    "either install the CUDA toolkit of torch's CUDA version and run `make setup` again after removing .venv, "
-    "or run `make setup MMCV_WHEELS=<index> TORCH=<version>`"
-)
-
-
+# Each import in a process of its own: a broken extension must not end the examination.
 PROBE = """
-import torch
+import json, torch
 from mmcv.ops import RoIAlign, get_compiling_cuda_version, nms
-print(get_compiling_cuda_version())
-print(torch.cuda.is_available())
+of_torch = torch.cuda.is_available(), torch.version.cuda, torch.cuda.get_arch_list()
+print(json.dumps([get_compiling_cuda_version(), *of_torch]))
 """
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the examination; a `bad` one means that the study cannot run here."""
-
-    grade: Literal["good", "note", "bad"]
-    text: str
+SHARED_MEMORY = Path("/dev/shm")
 
 
 def examine(paths: Paths, quiet: bool = False) -> int:
@@ -66,8 +57,8 @@ def findings_of(paths: Paths) -> Iterator[Finding]:
     except UserError as error:
         yield Finding("bad", str(error))
     yield from _python_and_pins(paths.requirements)
-    yield from _operators(study)
-    yield from _machine(paths.root, study)
+    yield from _operators(study, paths)
+    yield from _machine(paths, study)
 
 
 def _python_and_pins(pins: Path) -> Iterator[Finding]:
@@ -93,41 +84,51 @@ def _version(name: str) -> str:
         return ""
 
 
-def _operators(study: Study | None) -> Iterator[Finding]:
-    """Each check imports in a process of its own: a broken extension must not end the examination."""
+def _operators(study: Study | None, paths: Paths) -> Iterator[Finding]:
     result = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=False)
     if result.returncode:
         last = (result.stderr.strip().splitlines() or ["unknown"])[-1]
         yield Finding("bad", f"MMCV's operators do not load ({last}); remove .venv and run `make setup`")
         return
-    compiled, sees_gpu = (
-        result.stdout.split()[-2:] if "not available" not in result.stdout else ("none", result.stdout.split()[-1])
-    )
+    said = json.loads(result.stdout.splitlines()[-1])
     yield Finding("good", "MMCV's operators load")
     wanted = study is not None and study.train.device == "cuda"
-    if sees_gpu == "True" and compiled == "none":
-        yield Finding(
-            "bad" if wanted else "note", f"torch sees a GPU but MMCV's operators were built without CUDA: {GPU_WAYS}"
-        )
-    elif sees_gpu == "True":
-        yield Finding("good", f"GPU seen; operators built with CUDA {compiled}")
-    elif wanted:
-        blind = (
-            "train.device is cuda and torch sees no GPU here; set train.device: cpu, or on a machine with an NVIDIA GPU"
-        )
-        yield Finding("bad", f"{blind}, {GPU_WAYS}")
+    peaks = [timing.gpu_memory for timing in timings_of(study, paths).values() if timing.gpu_memory] if study else []
+    yield from gpu_findings(gpus_here(*said), wanted, max(peaks) / 2**20 + CONTEXT if peaks else None)
 
 
-def _machine(root: Path, study: Study | None) -> Iterator[Finding]:
-    memory, disk = psutil.virtual_memory().available / 2**30, shutil.disk_usage(root).free / 2**30
-    need_memory, need_disk = needs(study) if study else (2.0, 1.0)
-    for what, have, need in (("memory", memory, need_memory), ("disk", disk, need_disk)):
-        grade: Literal["good", "note"] = "good" if have >= need else "note"
-        yield Finding(grade, f"{have:.0f} GiB of {what} free, about {need:.1f} needed")
+def gpus_here(compiled: str, seen: bool, torch_cuda: str | None, architectures: Sequence[str]) -> Gpus:
+    """What the probe printed, together with what the driver says where there is one."""
+    trouble, driver_cuda, cards = _driver()
+    operators_cuda = compiled if compiled[:1].isdigit() else ""  # "not available"
+    return Gpus(trouble, driver_cuda, torch_cuda or "", operators_cuda, seen, architectures, cards)
+
+
+def _driver() -> tuple[str, str, list[Card]]:
+    """What is wrong with the driver, the newest CUDA it runs, and its cards."""
+    fields = ("index", "name", "compute_cap", "memory.total", "memory.free")
+    try:
+        rows = [list(row.values()) for row in nvidia.query(*fields)]
+        cards = [Card(*row[:3], *map(nvidia.number, row[3:])) for row in rows]  # type: ignore[arg-type]
+        return "", nvidia.cuda_version(), cards
+    except UserError as error:
+        return str(error), "", []
+
+
+def _machine(paths: Paths, study: Study | None) -> Iterator[Finding]:
+    memory, disk = psutil.virtual_memory().available / 2**30, shutil.disk_usage(paths.root).free / 2**30
+    need = needs(study, paths) if study else Needs(2.0, 1.0, measured=False)
+    known = "measured" if need.measured else "a guess: `python -m pipeline estimate` measures it"
+    for what, have, wanted in (("memory", memory, need.memory), ("disk", disk, need.disk)):
+        grade: Grade = "good" if have >= wanted else "note"
+        yield Finding(grade, f"{have:.0f} GiB of {what} free, about {wanted:.1f} needed ({known})")
     if study and study.train.threads > cores():
         yield Finding("note", f"train.threads is {study.train.threads} and this machine has {cores()} cores")
     else:
         yield Finding("good", f"{cores()} cores")
+    if study and SHARED_MEMORY.exists():
+        shared = shared_memory(study.train, shutil.disk_usage(SHARED_MEMORY).free)
+        yield from [shared] if shared else []
     tools: dict[str, Callable[[], str | None]] = {
         "git": lambda: shutil.which("git"),
         "dvc": lambda: shutil.which("dvc"),

@@ -136,6 +136,11 @@ class Paths:
         return [CellPaths(folder) for folder in sorted(folders) if len(folder.name) == FINGERPRINT]
 
     @property
+    def estimate(self) -> Path:
+        """What variants took when they were timed on this machine."""
+        return self.scratch / "estimate.json"
+
+    @property
     def weights(self) -> Path:
         """Pretrained weights that were fetched."""
         return self.scratch / "weights"

@@ -39,7 +39,7 @@ def train(plan: Plan, seed: int, fingerprint: str, cell: CellPaths) -> None:
     started, before = time.time(), history.elapsed(cell)
     with redirect_output(cell.log):
         resumed = checkpoints.newest_valid(cell.folder)
-        cfg = _config(plan, seed, fingerprint, cell, resumed[0] if resumed else None)
+        cfg = cell_config(plan, seed, fingerprint, cell, resumed[0] if resumed else None)
         _join_process_group(cfg)
         runner = Runner.from_cfg(cfg)
         verify = _Verify(plan.weights) if plan.weights else None
@@ -77,7 +77,7 @@ def train(plan: Plan, seed: int, fingerprint: str, cell: CellPaths) -> None:
     _clear(cell.folder)
 
 
-def _config(plan: Plan, seed: int, fingerprint: str, cell: CellPaths, resume: Path | None) -> Config:
+def cell_config(plan: Plan, seed: int, fingerprint: str, cell: CellPaths, resume: Path | None) -> Config:
     """The plan's config with what only the cell and this machine know."""
     cfg = Config(plan.mmengine_config())
     if plan.weights:

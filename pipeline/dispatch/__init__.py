@@ -7,16 +7,18 @@ end in their working folders; `dvc repro` collects them in seconds and stays the
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from pipeline.cells.run import interruptible
 from pipeline.cells.state import finished, standings
+from pipeline.common.machine import cores
 from pipeline.common.paths import Paths
 from pipeline.dispatch import dispatchers
 from pipeline.dispatch.coordinator import Engine, coordinate
 from pipeline.dispatch.devices import Slot, cpu_slots, gpu_slots, needs, visible_gpus
 from pipeline.dispatch.display import Lines, Watch, summary
+from pipeline.dispatch.estimate import timings_of
 from pipeline.dispatch.local import Local
 from pipeline.dispatch.tasks import make_plans, open_tasks
 from pipeline.study import Study, load_cluster
@@ -60,22 +62,26 @@ def _engine(name: EngineName, study: Study, paths: Paths, jobs: int | None, task
         cluster = load_cluster(study, paths.cluster)
         parallel = jobs or cluster.parallel
         return Slurm(study, cluster, parallel, paths), min(parallel or tasks, tasks)
-    if study.train.device == "cpu":
-        slots = _cpu(study, jobs)
+    if study.train.device == "cpu":  # asked once: memory that our own cells hold is not free any more
+        slots = slots_here(study, paths, {}, jobs)
         local = Local(lambda: slots, "cpu", paths)
     else:
         gpus = visible_gpus(os.environ)
-        local = Local(lambda: gpu_slots(gpus, _peaks(study, paths), study.train.processes, jobs), "cuda", paths)
+        local = Local(lambda: slots_here(study, paths, gpus, jobs), "cuda", paths)
     return local, len(local.slots)
 
 
-def _cpu(study: Study, jobs: int | None) -> Sequence[Slot]:
+def slots_here(study: Study, paths: Paths, gpus: Mapping[str, float], jobs: int | None = None) -> Sequence[Slot]:
+    """Where cells of the study may run on this machine at once, by what is known of their memory."""
     train = study.train
-    return cpu_slots(train.threads * train.processes, needs(study)[0] * train.processes, jobs)
+    if train.device == "cpu":
+        return cpu_slots(train.threads * train.processes, needs(study, paths).memory * train.processes, jobs)
+    return gpu_slots(gpus, _peaks(study, paths), train.processes, jobs, cores() // train.threads)
 
 
 def _peaks(study: Study, paths: Paths) -> list[int]:
-    """Bytes of GPU memory that the finished cells of the study needed at most."""
+    """Bytes of GPU memory that cells of the study needed at most: those finished, and those that were timed."""
+    timed = [timing.gpu_memory for timing in timings_of(study, paths).values() if timing.gpu_memory]
     done = (found for found in standings(study, paths) if found.fingerprint and found.state == "done")
     runs = (finished(found.cell, str(found.fingerprint), paths) for found in done)
-    return [run.gpu_memory for run in runs if run and run.gpu_memory]
+    return timed + [run.gpu_memory for run in runs if run and run.gpu_memory]

@@ -7,10 +7,12 @@ from pipeline.records.base import Part, Record
 from pipeline.records.card import Card
 from pipeline.records.cell import CellIdentity, Failure, Heartbeat, Job, Owner
 from pipeline.records.cost import Cost
+from pipeline.records.estimate import Estimate
 from pipeline.records.manifest import Manifest
 from pipeline.records.plan import Plan
 from pipeline.records.run import Run
 
 __all__ = [
-    "Card", "CellIdentity", "Cost", "Failure", "Heartbeat", "Job", "Manifest", "Owner", "Part", "Plan", "Record", "Run",
+    "Card", "CellIdentity", "Cost", "Estimate", "Failure", "Heartbeat", "Job", "Manifest", "Owner", "Part", "Plan",
+    "Record", "Run",
 ]  # fmt: skip

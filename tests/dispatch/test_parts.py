@@ -9,7 +9,7 @@ from pipeline.common.errors import UserError
 from pipeline.common.paths import Paths
 from pipeline.dispatch import devices
 from pipeline.dispatch.coordinator import ATTEMPTS, TaskProgress, settle
-from pipeline.dispatch.devices import Slot, cpu_slots, gpu_slots, parse
+from pipeline.dispatch.devices import Slot, cpu_slots, gpu_slots
 from pipeline.dispatch.display import Lines
 from pipeline.dispatch.ends import End, How
 from pipeline.dispatch.tasks import Task
@@ -28,8 +28,7 @@ def test_cores_are_divided_by_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_gpus_take_turns_and_are_shared_once_a_cells_need_is_known() -> None:
-    gpus = dict(parse("0, 81559\n1, 81559\n"))
-    assert gpus == {"0": 81559.0, "1": 81559.0}
+    gpus = {"0": 81559.0, "1": 81559.0}
     assert gpu_slots(gpus, [], 1, None) == [Slot("0"), Slot("1")]
     assert gpu_slots(gpus, [20 * GIB, 30 * GIB], 1, None) == [Slot("0"), Slot("1")] * 2
     assert gpu_slots(gpus, [200 * GIB], 1, None) == [Slot("0"), Slot("1")]
