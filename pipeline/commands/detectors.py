@@ -75,21 +75,22 @@ def places(paths: Paths) -> None:
 def _added(study: Study, variant: str) -> str:
     """What each insertion of a variant adds, or why it cannot."""
     from pipeline.detector.config import resolve
-    from pipeline.detector.places.maps import build_without_weights, host_of
+    from pipeline.detector.places.maps import build_without_weights
+    from pipeline.detector.places.pairs import pixel_pairs
 
     try:
         cfg = resolve(study, variant)
         built = build_without_weights(cfg.model)
     except UserError as error:
         return f"error: {error}"
-    plain = {key: value for key, value in cfg.model.to_dict().items() if key not in ("attention", "module")}
-    host = host_of({**plain, "type": cfg.model.module}, tuple(cfg.resources.image_size))
-    return "; ".join(_insertion(built, host, insertion) for insertion in cfg.model.attention)
+    return "; ".join(
+        _insertion(built, insertion, pairs)
+        for insertion, pairs in zip(cfg.model.attention, pixel_pairs(cfg), strict=True)
+    )
 
 
-def _insertion(built: Any, host: Any, insertion: Any) -> str:
+def _insertion(built: Any, insertion: Any, pairs: int) -> str:
     modules = [built.get_submodule(f"{site.host}.{site.child}") for site in insertion.sites]
-    pairs = sum(module.pixel_pairs(*_map(host, site)) for module, site in zip(modules, insertion.sites, strict=True))
     parameters = sum(parameter.numel() for module in modules for parameter in module.parameters())
     channels = sorted({site.channels for site in insertion.sites})
     compared = f", {pairs:,} pairs of pixels an image: they grow with the square of a map" if pairs else ""
@@ -97,10 +98,3 @@ def _insertion(built: Any, host: Any, insertion: Any) -> str:
         f"{len(modules)} x {insertion.name} on {', '.join(map(str, channels))} channels, {parameters:,} parameters"
         f"{compared}"
     )
-
-
-def _map(host: Any, site: Any) -> tuple[int, int]:
-    """Height and width of the map at a site."""
-    shapes = host.shapes(site.module, site.side)
-    shape = shapes[site.index or 0] if isinstance(shapes, list) else shapes
-    return shape[1], shape[2]

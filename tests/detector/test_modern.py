@@ -97,3 +97,6 @@ def test_places_say_what_grows_with_the_square_of_a_map() -> None:
     )
     assert "576 pairs of pixels" in detectors._added(study, "x")
     assert "pairs" not in detectors._added(study, "y")
+    said = tiny.plan(study, "x").notes
+    assert "attention non_local compares 576 pairs of pixels an image; they grow with its square" in said
+    assert not any("pairs" in note for note in tiny.plan(study, "y").notes)

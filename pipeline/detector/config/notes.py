@@ -11,6 +11,7 @@ from pipeline.detector.config.changes import replaced
 from pipeline.detector.config.model import nodes
 from pipeline.detector.places.maps import build_without_weights
 from pipeline.detector.places.own import own_attention
+from pipeline.detector.places.pairs import pixel_pairs
 from pipeline.study import Study
 
 
@@ -27,6 +28,9 @@ def _notes(study: Study, resolved: Config) -> Iterator[str]:
         yield f"recipe: {recipe} replaces of {name}: {'; '.join(gone)}"
     for words in own_attention(build_without_weights(resolved.model)):
         yield f"the detector has attention of its own: {words}"
+    for insertion, pairs in zip(resolved.model.get("attention", []), pixel_pairs(resolved), strict=True):
+        if pairs:
+            yield f"attention {insertion.name} compares {pairs:,} pairs of pixels an image; they grow with its square"
     if recipe == "config":
         yield from _unscaled(study, config, resolved)
         yield from _cached(resolved)
