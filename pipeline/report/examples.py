@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.records.results import Example, ShownBox
 from pipeline.report.blocks import Figure
+from pipeline.report.figures.fonts import labels
 from pipeline.report.figures.gallery import Gallery, Mark, View
 from pipeline.report.text import Markdown, escape
 from pipeline.report.words import plural, signed
@@ -20,11 +21,12 @@ def figures(evidence: Evidence) -> list[Figure]:
 
 
 def _figure(evidence: Evidence, example: Example, number: int) -> Figure:
-    views = [View("ground truth", _marks(example.ground_truth))]
+    labelled = labels(evidence.card.classes)
+    views = [View("ground truth", _marks(example.ground_truth, labelled))]
     found = {}
     for name in evidence.outcomes:
         if name in example.detections:
-            marks = _marks(example.detections[name])
+            marks = _marks(example.detections[name], labelled)
             found[name] = sum(mark.outcome == "found" for mark in marks)
             views.append(View(name, marks))
     file, why = escape(example.file_name), escape(example.reason)
@@ -40,11 +42,11 @@ def _figure(evidence: Evidence, example: Example, number: int) -> Figure:
     return Figure(f"example_{number}", f"{alt}.", Markdown(f"{file} ({why})."), gallery)
 
 
-def _marks(boxes: Sequence[ShownBox]) -> list[Mark]:
-    """Boxes as the evaluation judged them."""
-    return [Mark(box.bbox, box.outcome, _label(box)) for box in boxes]
+def _marks(boxes: Sequence[ShownBox], labelled: Mapping[str, str]) -> list[Mark]:
+    """Boxes as the evaluation judged them; `labelled` is what stands for each class."""
+    return [Mark(box.bbox, box.outcome, _label(box, labelled)) for box in boxes]
 
 
-def _label(box: ShownBox) -> str:
-    name = box.category[:LABEL]
+def _label(box: ShownBox, labelled: Mapping[str, str]) -> str:
+    name = labelled[box.category][:LABEL]
     return name if box.score is None else f"{name} {box.score:.2f}"

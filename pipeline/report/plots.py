@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.evaluation.outcomes import TOO_FEW_BOXES
 from pipeline.report.blocks import Figure
+from pipeline.report.figures.fonts import labels, legend
 from pipeline.report.figures.forest import WORDS, Forest, Row
 from pipeline.report.figures.heatmap import Heatmap
 from pipeline.report.figures.panels import Line, Panels
@@ -124,7 +125,10 @@ def classes(evidence: Evidence) -> list[Figure]:
 def _by_class(evidence: Evidence, metrics: Sequence[str], variants: Sequence[str], name: str) -> Figure:
     """Differences of some classes: no colour and no number where the boxes are too few."""
     found = evidence.comparison.descriptive
-    titles = [metric.removeprefix("AP/") for metric in metrics]
+    labelled = labels(evidence.card.classes)
+    names = [metric.removeprefix("AP/") for metric in metrics]
+    titles = [labelled[name] for name in names]
+    numbered = legend({name: labelled[name] for name in names})
     values = [[found[metric].variants[variant].delta for metric in metrics] for variant in variants]
     texts = [
         [
@@ -150,7 +154,7 @@ def _by_class(evidence: Evidence, metrics: Sequence[str], variants: Sequence[str
     caption = Markdown(
         f"Difference from {escape(evidence.baseline)}, mean over seeds, and the number of boxes n. Blue: higher, "
         f"orange: lower, grey: fewer than {TOO_FEW_BOXES} boxes. Descriptive: no verdict rests on it. "
-        f"{sample(evidence)}."
+        f"{sample(evidence)}.{f' {escape(numbered)}.' if numbered else ''}"
     )
     return Figure(name, alt, caption, Heatmap(variants, titles, values, texts))
 

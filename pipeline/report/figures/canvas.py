@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
@@ -16,6 +16,7 @@ from PIL import Image
 
 from pipeline.common.text import plain
 from pipeline.report.blocks import Drawing
+from pipeline.report.figures.fonts import families
 
 # In the html these colours become custom properties, which its dark theme changes.
 INK, MUTED, RULE, PAPER = "#1f2328", "#59636e", "#d1d9e0", "#ffffff"
@@ -31,7 +32,6 @@ LIMIT = 190_000  # bytes of a picture: beside the Markdown it must load at once
 THEME: Any = {
     **sns.axes_style("ticks"),
     **sns.plotting_context("paper"),
-    "font.family": ["DejaVu Sans"],  # ships with matplotlib: the same letters on every machine
     "font.size": 8.5,
     "axes.labelsize": 8.5,
     "axes.titlesize": 8.5,
@@ -56,9 +56,9 @@ THEME: Any = {
 }
 
 
-def theme() -> Any:
-    """The context in which every figure is made and saved."""
-    return mpl.rc_context(THEME)
+def theme(texts: Iterable[str] = ()) -> Any:
+    """The context in which every figure is made and saved; `texts` may need other fonts than matplotlib's own."""
+    return mpl.rc_context({**THEME, "font.family": families(texts)})
 
 
 def figure(height: float, width: float = WIDTH, *, by_hand: bool = False) -> Figure:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib as mpl
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.records.results import BoxOutcome
 from pipeline.report.blocks import Drawing
 from pipeline.report.figures import canvas
+from pipeline.report.figures.fonts import OWN_FILE, file_of
 
 WIDTH = 1660  # pixels: twice what GitHub shows
 LIMIT = 80_000  # bytes, where a quality of 20 or more allows: the html holds half a dozen of them
@@ -78,7 +78,7 @@ class Gallery:
 
 def _paint(panel: Image.Image, marks: Sequence[Mark], scale: float, words: bool) -> None:
     """Boxes first, then what stands beside them: the sign alone where the panels are too small for `words`."""
-    pen, font = ImageDraw.Draw(panel), _font(14)
+    pen = ImageDraw.Draw(panel)
     taken: list[Corners] = []
     for mark in marks:
         colour, dash, _ = LOOKS[mark.outcome]
@@ -88,6 +88,7 @@ def _paint(panel: Image.Image, marks: Sequence[Mark], scale: float, words: bool)
         colour, _, sign = LOOKS[mark.outcome]
         text = sign + mark.label if words else sign.strip()
         if text:
+            font = _font(14, file_of(mark.label))
             left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
             box = _free(_corners(mark, scale), (right - left + 5, bottom - top + 5), panel.size, taken)
             taken.append(box)
@@ -138,8 +139,8 @@ def _rectangle(pen: ImageDraw.ImageDraw, box: Corners, colour: str, dash: int, w
                 pen.line((x, down[0], x, down[1]), fill=colour, width=width)
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(Path(mpl.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), size)
+def _font(size: int, file: Path = OWN_FILE) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(file), size)
 
 
 def webp(sheet: Image.Image) -> bytes:

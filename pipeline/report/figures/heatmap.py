@@ -31,7 +31,7 @@ class Heatmap:
     less_is_better: bool = False
 
     def draw(self, name: str) -> Drawing:
-        with canvas.theme():
+        with canvas.theme([*self.rows, *self.columns]):
             return self._draw(name)
 
     def _draw(self, name: str) -> Drawing:
