@@ -7,10 +7,15 @@ import hashlib
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from pipeline.common.errors import UserError
+
+LARGEST = 2**30  # bytes of JSON, unpacked: some five million detections
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -37,9 +42,22 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Plain or gzipped JSON."""
-    content = path.read_bytes()
-    return json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
+    """Plain or gzipped JSON. Raises FileNotFoundError, and UserError where the file is damaged or too large."""
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(f"{path}: damaged, not valid JSON ({error})") from None
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > LARGEST:
+        raise UserError(f"{path}: larger than {LARGEST / 2**30:.0f} GiB, which no part of this project writes")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: damaged, not valid JSON ({str(error)[:120]})") from None
 
 
 def write_json_gz(path: Path, value: Any) -> None:

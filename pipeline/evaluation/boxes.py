@@ -6,6 +6,7 @@ this room works on them. Reading checks what pycocotools would drop in silence o
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,14 +64,25 @@ def read_ground_truth(source: GroundTruthSource) -> GroundTruth:
     """
     if isinstance(source, GroundTruth):
         return source
-    coco = _load(source)
-    names = {int(c["id"]): str(c.get("name", c["id"])) for c in coco["categories"]}
-    image_ids = np.unique(np.array([i["id"] for i in coco["images"]], np.int64))
-    category_ids = np.array(sorted(names), np.int64)
-    annotations = coco.get("annotations", [])
-    what = "ground truth annotation"
+    coco, origin = _load(source), _named(source, "ground truth")
+    if not isinstance(coco, Mapping):
+        raise UserError(f"{origin}: expected a COCO data set, found {type(coco).__name__}")
+    categories, images = _rows(coco.get("categories"), origin), _rows(coco.get("images"), origin)
+    annotations, what = _rows(coco.get("annotations", []), origin), f"{origin} annotation"
+    category_ids = _ids(categories, "id", f"{origin} category")
+    names = {int(i): str(c.get("name", i)) for i, c in zip(category_ids, categories, strict=True)}
+    category_ids, image_ids = np.unique(category_ids), _ids(images, "id", f"{origin} image")
     boxes = _boxes(annotations, what)
-    area = [a["area"] if a.get("area") is not None else a["bbox"][2] * a["bbox"][3] for a in annotations]
+    area = _numbers(
+        [
+            boxed if (a := row.get("area")) is None else a
+            for row, boxed in zip(annotations, boxes[:, 2] * boxes[:, 3], strict=True)
+        ],
+        "area",
+        what,
+    )
+    by_id = dict(zip(image_ids.tolist(), images, strict=True))
+    image_ids = np.unique(image_ids)
     return GroundTruth(
         image_ids=image_ids,
         category_ids=category_ids,
@@ -78,9 +90,9 @@ def read_ground_truth(source: GroundTruthSource) -> GroundTruth:
         image=_positions(annotations, "image_id", image_ids, what),
         category=_positions(annotations, "category_id", category_ids, what),
         boxes=boxes,
-        area=np.array(area, np.float64),
+        area=area,
         crowd=np.array([bool(a.get("iscrowd", 0)) for a in annotations], np.bool_),
-        images={int(i["id"]): i for i in coco["images"]},
+        images=by_id,
     )
 
 
@@ -92,15 +104,10 @@ def read_detections(source: DetectionsSource, gt: GroundTruth, name: str = "dete
     """
     if isinstance(source, Detections):
         return source
-    found = _load(source)
+    name = _named(source, name)
+    found = _rows(_load(source), name)
     boxes = _boxes(found, name)
-    try:
-        score = np.array([d["score"] for d in found], np.float64)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{name}: every detection needs a number as `score` ({error!r})") from error
-    if not np.isfinite(score).all():
-        first = int(np.flatnonzero(~np.isfinite(score))[0])
-        raise UserError(f"{name} number {first}: score is {score[first]}; a finite number is needed")
+    score = _numbers([row.get("score") for row in found], "score", name)
     return Detections(
         image=_positions(found, "image_id", gt.image_ids, name),
         category=_positions(found, "category_id", gt.category_ids, name),
@@ -110,15 +117,59 @@ def read_detections(source: DetectionsSource, gt: GroundTruth, name: str = "dete
 
 
 def _load(source: Any) -> Any:
-    return read_json(Path(source)) if isinstance(source, str | Path) else source
+    if not isinstance(source, str | Path):
+        return source
+    try:
+        return read_json(Path(source))
+    except FileNotFoundError:
+        raise UserError(f"{source}: no such file; `dvc checkout` or `dvc pull` brings it back") from None
+
+
+def _named(source: Any, name: str) -> str:
+    """What a message calls the source: the file, where it is one."""
+    return str(source) if isinstance(source, str | Path) else name
+
+
+def _rows(value: Any, what: str) -> Sequence[Mapping[str, Any]]:
+    if not isinstance(value, Sequence) or not all(isinstance(row, Mapping) for row in value):
+        raise UserError(f"{what}: expected lists of objects, as COCO has them")
+    return value
+
+
+def _numbers(values: Sequence[Any], key: str, what: str) -> Floats:
+    """(N,) finite numbers, one a row."""
+    try:
+        numbers = np.array(values, np.float64).reshape(len(values))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"{what}: every row needs a number as `{key}` ({_short(error)})") from error
+    broken = np.flatnonzero(~np.isfinite(numbers))
+    if broken.size:
+        raise UserError(f"{what} number {broken[0]}: {key} is {numbers[broken[0]]}; a finite number is needed")
+    return numbers
+
+
+def _ids(rows: Sequence[Mapping[str, Any]], key: str, what: str) -> Ints:
+    """(N,) whole numbers, one a row."""
+    try:
+        return np.array([operator.index(row[key]) for row in rows], np.int64)
+    except KeyError as error:
+        raise UserError(f"{what}: every row needs `{key}`") from error
+    except (TypeError, OverflowError) as error:
+        raise UserError(f"{what}: every row needs a whole number as `{key}` ({_short(error)})") from error
+
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:120]
 
 
 def _boxes(rows: Sequence[Mapping[str, Any]], what: str) -> Floats:
     """(N, 4) from the `bbox` of each row."""
     try:
         boxes = np.array([r["bbox"] for r in rows], np.float64).reshape(len(rows), 4)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{what}: every row needs `bbox` as four numbers [x, y, width, height] ({error!r})") from error
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise UserError(
+            f"{what}: every row needs `bbox` as four numbers [x, y, width, height] ({_short(error)})"
+        ) from error
     broken = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
     if broken.size:
         raise UserError(f"{what} number {broken[0]}: bbox is {boxes[broken[0]].tolist()}; finite numbers are needed")
@@ -127,10 +178,7 @@ def _boxes(rows: Sequence[Mapping[str, Any]], what: str) -> Floats:
 
 def _positions(rows: Sequence[Mapping[str, Any]], key: str, known: Ints, what: str) -> Ints:
     """Where the id of each row stands in `known` (ascending)."""
-    try:
-        ids = np.array([r[key] for r in rows], np.int64)
-    except KeyError as error:
-        raise UserError(f"{what}: every row needs `{key}`") from error
+    ids = _ids(rows, key, what)
     found = np.searchsorted(known, ids)
     strange = np.flatnonzero(~np.isin(ids, known))
     if strange.size:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.common.errors import UserError
-from pipeline.common.files import write_json
+from pipeline.common.files import read_json, write_json
+from pipeline.common.text import plain
 
 SHOWN = 80  # characters of a wrong value that a message repeats
 
@@ -50,15 +48,11 @@ class Record(Part):
     def read_if_there(cls, path: Path) -> Self | None:
         """As `read`, but None where there is no file (yet): it is optional, or another process is about to write it."""
         try:
-            text = path.read_bytes()
+            data = read_json(path)
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-        try:
-            data = json.loads(gzip.decompress(text) if path.suffix == ".gz" else text)
-        except (ValueError, OSError, EOFError, zlib.error, RecursionError) as error:
-            raise UserError(f"{path}: damaged, not valid JSON ({error}){cls._way_out()}") from None
+        except UserError as error:
+            raise UserError(f"{error}{cls._way_out()}") from None
         return cls.of(data, path)
 
     @classmethod
@@ -68,14 +62,15 @@ class Record(Part):
             raise UserError(f"{path}: expected an object, found {type(data).__name__}{cls._way_out()}")
         found = data.get("schema")
         if found != cls.SCHEMA:
-            raise UserError(f"{path}: schema {found!r}; this version reads schema {cls.SCHEMA}{cls._way_out()}")
+            raise UserError(f"{path}: schema {_short(found)}; this version reads schema {cls.SCHEMA}{cls._way_out()}")
         try:
             return cls.model_validate({key: value for key, value in data.items() if key != "schema"})
+        except OverflowError as error:  # a whole number with hundreds of digits, where a number is wanted
+            raise UserError(f"{path}: {error}{cls._way_out()}") from None
         except ValidationError as error:
             first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"]) or "(top level)"
-            value = repr(first["input"])
-            shown = value if len(value) <= SHOWN else value[: SHOWN - 3] + "..."
+            key = plain(".".join(str(part)[:SHOWN] for part in first["loc"])) or "(top level)"
+            shown = _short(first["input"])
             what = first["msg"].removeprefix("Value error, ")
             said = f"{what} (value {shown})" if first["type"] != "missing" else "this key is missing"
             raise UserError(f"{path}: {key}: {said}{cls._way_out()}") from None
@@ -83,3 +78,8 @@ class Record(Part):
     @classmethod
     def _way_out(cls) -> str:
         return f"; {cls.MADE_BY} writes it" if cls.MADE_BY else ""
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."

@@ -15,6 +15,7 @@ from pipeline.records.study import StudyFacts
 
 HISTORY = ("variant", "seed", "epoch", "step", "time", "metric", "value")
 METRICS = ("variant", "seed", "metric", "value")
+TYPES = {"variant": str, "seed": int, "epoch": int, "step": int, "time": float, "metric": str, "value": float}
 
 
 @dataclass(frozen=True)
@@ -163,9 +164,10 @@ def _csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise UserError(f"{path}: no such file; {EVALUATE} writes it")
     # A variant may be named "nan" or "null": only of a value these mean that there is none.
     try:
-        frame = pd.read_csv(path, keep_default_na=False, na_values={"value": ["", "nan"]}, dtype={"variant": str})
-    except ValueError as error:
-        raise UserError(f"{path}: damaged, not a table ({error}); {EVALUATE} writes it") from None
+        frame = pd.read_csv(path, keep_default_na=False, na_values={"value": ["", "nan"]}, dtype=TYPES)
+    except (ValueError, OverflowError) as error:
+        text = " ".join(str(error).split())[:120]
+        raise UserError(f"{path}: damaged, not a table ({text}); {EVALUATE} writes it") from None
     if tuple(frame.columns) != columns:
-        raise UserError(f"{path}: columns {', '.join(frame.columns)}; expected {', '.join(columns)}")
+        raise UserError(f"{path}: columns {', '.join(map(str, frame.columns))[:120]}; expected {', '.join(columns)}")
     return frame
