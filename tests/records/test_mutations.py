@@ -10,6 +10,7 @@ import json
 import random
 import resource
 import shutil
+import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -100,7 +101,7 @@ def edited(content: bytes, packed: bool, way: str, draws: random.Random) -> byte
     """A change of the JSON, where it still is JSON."""
     try:
         data = json.loads(gzip.decompress(content) if packed else content)
-    except (ValueError, OSError, EOFError):
+    except (ValueError, OSError, EOFError, zlib.error):
         return content
     spots: list[tuple[Any, Any]] = []
     queue = [data]
