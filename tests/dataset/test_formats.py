@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.common.errors import UserError
 from pipeline.dataset import prepare
 from pipeline.dataset.explore import explore, fit_image_size
 from pipeline.study.datasets import OWN
@@ -120,3 +121,23 @@ def _write_yolo(folder, split, image, boxes):
                  width / image["width"], height / image["height"]]  # fmt: skip
         lines.append(" ".join([str(box["category_id"] - 1), *(f"{side:.6f}" for side in sides)]))
     made.put(folder / f"labels/{split}/{Path(image['file_name']).stem}.txt", "\n".join(lines))
+
+
+def test_image_sets_by_other_names(tmp_path):
+    made.voc(tmp_path / "it")
+    sets = tmp_path / "it" / "ImageSets" / "Main"
+    (sets / "train.txt").rename(sets / "trainval.txt")
+    (sets / "val.txt").rename(sets / "test.txt")
+    with pytest.raises(UserError, match="no image set train and val; there are test, trainval: name them"):
+        prepared("voc", tmp_path / "it", tmp_path / "one")
+    card, _ = prepared("voc", tmp_path / "it", tmp_path / "one", train="trainval", val="test")
+    assert {name: split.images for name, split in card.splits.items()} == {"train": 6, "val": 6}
+
+
+def test_pictures_of_a_file_with_a_name_of_its_own(tmp_path):
+    made.coco_2017(tmp_path / "it")
+    folder = tmp_path / "it" / "annotations"
+    (folder / "instances_val2017.json").rename(folder / "mine.json")
+    named = {"train": "instances_train2017.json", "val": "mine.json"}
+    _, manifest = prepared("coco", folder, tmp_path / "one", **named)
+    assert manifest["splits"]["val"]["images"] == str(tmp_path / "it" / "val2017")

@@ -49,7 +49,10 @@ def candidates(origin: Path, split: str, file: Path) -> Iterator[Path]:
     for home in homes:
         for name in names:
             yield from (home / "images" / name, home / name, home / name / "images")
-        yield from (home / "images", home)
+        for folder in (home / "images", home):
+            below = sorted(folder.iterdir()) if folder.is_dir() else []
+            yield from (path for path in below if path.is_dir() and split_of(path.name) == split)
+            yield folder
 
 
 def _jsons(folder: Path) -> list[Path]:

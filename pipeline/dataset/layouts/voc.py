@@ -19,7 +19,8 @@ def parts(dataset: Voc) -> list[Part]:
     if dataset.split:
         return [_part(dataset, "train", annotations, annotations, sorted(annotations.glob("*.xml")))]
     sets = image_sets(origin)
-    wanted = {"train": dataset.train or "train", "val": dataset.val or "val", "test": dataset.test or "test"}
+    named_ones = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
+    wanted = named_ones if dataset.train else {split: split for split in named_ones}
     if sets:
         named = {split: sets[name] for split, name in wanted.items() if name in sets}
         missing = [name for name in (dataset.train, dataset.val, dataset.test) if name and name not in sets]
