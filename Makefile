@@ -20,7 +20,7 @@ ENGINE ?= local
 repro: setup ## the study of params.yaml, to its report (ENGINE=slurm: on a cluster; JOBS=8: so many cells at once)
 	@python -m pipeline doctor --quiet
 	@python -m pipeline dispatch --engine $(ENGINE) $(if $(JOBS),--jobs $(JOBS)) || [ $$? = 1 ]
-	@export ABLATION_COLLECT_ONLY=1; dvc repro --keep-going || { dvc repro --single-item evaluate report track; exit 1; }
+	@export ABLATION_COLLECT_ONLY=1; dvc repro --keep-going || { dvc repro --single-item more; dvc repro --single-item evaluate report track; exit 1; }
 
 ui: setup ## MLflow's pages over the study, on this machine
 	@python -m pipeline ui

@@ -1,15 +1,15 @@
-"""Does the comparison keep its promises? `python -m benchmarks.evidence [--studies 500] [--pairing none|seeds]`.
+"""Does the comparison keep its promises? `python -m benchmarks.evidence [--studies 500] [--worlds NAME ...]`.
 
-Studies of simulated detectors (`benchmarks.simulated`) whose truth is known go through the code that judges real
-ones. Every study has its own images and ten groups of three seeds:
+Studies of worlds whose truth is known (`benchmarks.worlds`): nine variants, none of which is of any use, against a
+baseline, three seeds each. For each world, by the rule of this version and by that of the first (images one by one, the
+noise of a run counted twice, one pooled variance that nobody checks):
 
-- nine useless variants against the baseline: how often is any of them called better or worse (family-wise error)
-- eight useless ones and one that helps by the mean minimum detectable effect: how often do all nine intervals hold
-  the truth (coverage), and how often is the good one called better (power)
+- error: how often any useless variant is called better or worse
+- coverage: how often all intervals whose truth is known hold it
+- half-width: of the intervals, the mean
 
-A useless variant is as good as the baseline on average; it finds other boxes easy, and its seeds differ as the
-baseline's do. `--pairing seeds` judges by paired intervals; `--common` is the share of a run's luck that all cells of
-its seed have in common, which those make use of.
+`--power` adds an effect of the printed size to one variant: how often is it shown? `--looks` plays studies that look
+at 3, 6 and 10 seeds against studies of ten seeds. `--measured` prints what pairing did in a study at hand.
 """
 
 from __future__ import annotations
@@ -17,67 +17,112 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks.simulated import ground_truth, nature, run
-from pipeline.evaluation.comparison import Comparison, assemble
-from pipeline.evaluation.pairing import pairing_gain
-from pipeline.evaluation.runs import measure
-from pipeline.evaluation.settings import Pairing, Settings
+from benchmarks.worlds import VARIANTS, WORLDS, Numbers, Study
+from pipeline.evaluation import Comparison, pairing_gain
+from pipeline.evaluation.boxes import Floats
+from pipeline.evaluation.contrasts import contrasts
+from pipeline.evaluation.dunnett import critical_value
+from pipeline.evaluation.judging import detectable, judge
+from pipeline.evaluation.looks import follow
+from pipeline.evaluation.parts import image_parts
+from pipeline.evaluation.spread import seed_variance
 
-IMAGES, CLASSES, BOXES_PER_IMAGE, DETECTIONS_PER_IMAGE, SEEDS = 300, 2, 4, 8, 3
-OWN_TASTE = 0.4  # SD over boxes of what a variant finds easier or harder than the baseline does
-REPORT_EVERY = 100
-PILOT_GAIN = 0.15  # in quality; about what is looked for
-BASELINE, GOOD = "baseline", "good"
-USELESS = tuple(f"useless {i}" for i in range(1, 10))
-
-
-@dataclass(frozen=True)
-class World:
-    """`luck`: SD of the quality of a run about its variant's, of whose variance `common` is the seed's, not the run's.
-
-    `gain`: quality of the good variant.
-    """
-
-    luck: float
-    common: float
-    pairing: Pairing
-    resamples: int
-    gain: float = 0.0
+ALPHA, EQUIVALENCE = 0.05, 1e-4
+LOOKS = (3, 6, 10)
 
 
 @dataclass(frozen=True)
-class Study:
-    """The nine useless variants, and eight of them with the good one."""
+class Found:
+    """One study by one rule; `shown`: the last variant is called better."""
 
-    null: Comparison
-    mixed: Comparison
+    wrong: bool
+    held: bool
+    half_width: float
+    shown: bool
+    detectable: float  # the printed 80 % effect
 
 
-def study(number: int, world: World) -> Study:
-    """One study, measured once and compared twice."""
-    rng = np.random.default_rng(number)
-    gt = ground_truth(rng, IMAGES, CLASSES, IMAGES * BOXES_PER_IMAGE)
-    sight, of_seeds = nature(rng, gt), rng.normal(0, world.luck, SEEDS)
-    runs = {}
-    for name in (BASELINE, *USELESS, GOOD):
-        seen = sight.seen_by(rng, OWN_TASTE)
-        luck = np.sqrt(world.common) * of_seeds + np.sqrt(1 - world.common) * rng.normal(0, world.luck, SEEDS)
-        quality = luck + world.gain * (name == GOOD)
-        runs[name] = {s: run(rng, gt, seen, DETECTIONS_PER_IMAGE, quality[s]) for s in range(SEEDS)}
-    measured = measure(gt, runs, world.resamples, number)
-    settings = Settings(world.resamples, number, pairing=world.pairing)
-    compared = partial(assemble, gt, measured, baseline=BASELINE, seeds=range(SEEDS), settings=settings)
-    return Study(compared(variants=(BASELINE, *USELESS)), compared(variants=(BASELINE, *USELESS[1:], GOOD)))
+def by_this_version(study: Study) -> Found:
+    found = contrasts(study.sample)
+    family, rows = judge(found, range(1, VARIANTS + 1), VARIANTS, ALPHA, EQUIVALENCE)
+    intervals = np.array([(rows[g].ci_low, rows[g].ci_high) for g in rows])
+    regular = found.regular(list(rows))
+    printed = np.nan
+    if family and regular:
+        printed = regular.se * detectable(family.critical, family.degrees_of_freedom)
+    return _found(study, intervals, printed)
+
+
+def by_the_first_version(study: Study) -> Found:
+    """SE² = SE_images² + 2 s²/k, images one by one, s² pooled over all."""
+    sample = study.alone
+    pairing = sample.pairing
+    seeds = min(sample.runs)
+    points = sample.points[:, :seeds]
+    variance, freedom = seed_variance(points, pairing)
+    parts = image_parts(sample.resampled[:, :seeds], 10**9)
+    critical = critical_value(VARIANTS, freedom, ALPHA)
+    means = points.mean(axis=1)
+    half = np.array([critical * np.sqrt(parts.se(g, 0) ** 2 + 2 * variance / seeds) for g in range(1, VARIANTS + 1)])
+    delta = means[1:] - means[0]
+    return _found(study, np.stack([delta - half, delta + half], axis=1), np.nan)
+
+
+def _found(study: Study, intervals: Floats, printed: float) -> Found:
+    low, high = intervals.T
+    truth = study.truth[1:]
+    known = ~np.isnan(truth)
+    return Found(
+        wrong=bool(((low > 0) | (high < 0))[truth == 0].any()),
+        held=bool(((low <= truth) & (truth <= high))[known].all()),
+        half_width=float(((high - low) / 2)[known].mean()),
+        shown=bool(low[-1] > 0),
+        detectable=float(printed),
+    )
+
+
+def judged(number: int, world: str) -> tuple[Found, Found]:
+    number += list(WORLDS).index(world) * 100_000  # worlds do not share their luck
+    study = WORLDS[world].study(number)
+    return by_the_first_version(study), by_this_version(study)
+
+
+def powered(number: int, effect: float) -> bool:
+    return by_this_version(Numbers(effect=effect).study(number)).shown
+
+
+@dataclass(frozen=True)
+class Played:
+    """An adaptive study: any useless variant called different, the good one shown, runs trained; and of ten seeds."""
+
+    wrong: bool
+    shown: bool
+    runs: int
+    shown_fixed: bool
+
+
+def played(number: int, effect: float, wanted: float) -> Played:
+    study = Numbers(k=LOOKS[-1], baseline_seeds=LOOKS[-1], effect=effect).study(number)
+    sample, good = study.sample, VARIANTS
+    held = follow(sample, LOOKS, VARIANTS, ALPHA, EQUIVALENCE, wanted)
+    last = {g: (look.seeds, d) for look in held for g, d in look.decisions.items()}
+    useless = [g for g in last if study.truth[g] == 0]
+    fixed = follow(sample, (), VARIANTS, ALPHA, EQUIVALENCE, None)[0]
+    return Played(
+        wrong=any(last[g][1] in ("better", "worse") for g in useless),
+        shown=last[good][1] == "better",
+        runs=sum(seeds for seeds, _ in last.values()) + held[-1].seeds,
+        shown_fixed=fixed.decisions[good] == "better",
+    )
 
 
 def main() -> None:
@@ -85,64 +130,65 @@ def main() -> None:
     if options.measured:
         print(json.dumps(measured_pairing(options.measured), indent=1))
         return
-    started = time.perf_counter()
-    world = World(options.luck, options.common, options.pairing, options.resamples)
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        pilot = partial(study, world=replace(world, gain=PILOT_GAIN))
-        world = calibrated(list(pool.map(pilot, range(10**6, 10**6 + options.pilot))), world)
-        print(f"{IMAGES} images, {SEEDS} seeds, {world}", flush=True)
-        studies: list[Study] = []
-        for found in pool.map(partial(study, world=world), range(options.studies)):
-            studies.append(found)
-            if len(studies) % REPORT_EVERY == 0 or len(studies) == options.studies:
-                print(f"after {len(studies)} studies, {time.perf_counter() - started:.0f} s", flush=True)
-                print("\n".join(findings(studies)), flush=True)
+        if options.power:
+            print("\n".join(power_lines(pool, options.studies)), flush=True)
+        if options.looks:
+            print("\n".join(look_lines(pool, options.studies)), flush=True)
+        if options.power or options.looks:
+            return
+        print(f"{options.studies} studies a world, {VARIANTS} useless variants, 200 resamples")
+        print("| world | error, first | error | coverage | half-width, first | half-width | seconds |")
+        print("|---|--:|--:|--:|--:|--:|--:|")
+        for world in options.worlds or WORLDS:
+            start = time.perf_counter()
+            pairs = list(pool.map(partial(judged, world=world), range(options.studies), chunksize=5))
+            print(f"{row(world, pairs)} {time.perf_counter() - start:.0f} |", flush=True)
 
 
-def measured_pairing(path: Path) -> dict[str, Any]:
-    """What equal seeds did in a real study, from its comparison.json: see `pairing_gain`."""
-    variants = json.loads(path.read_text())["variants"]
-    most = max(row["n"] for row in variants.values())
-    complete = {n: {int(s): ap for s, ap in row["runs"].items()} for n, row in variants.items() if row["n"] == most}
-    return pairing_gain(complete)
-
-
-def calibrated(pilot: Sequence[Study], world: World) -> World:
-    """The world whose good variant helps by the mean minimum detectable effect; AP is taken as linear in quality."""
-    slope = np.mean([gain(s) for s in pilot]) / PILOT_GAIN
-    return replace(world, gain=float(np.mean([s.mixed.minimum_detectable for s in pilot]) / slope))
-
-
-def gain(study: Study) -> float:
-    delta = study.mixed.variants[GOOD].delta
-    assert delta is not None
-    return delta
-
-
-def findings(studies: Sequence[Study]) -> list[str]:
-    """The printed lines; the true gain is the mean over the studies."""
-    truth = float(np.mean([gain(s) for s in studies]))
-    wrong = [any(v.verdict in ("better", "worse") for v in s.null.variants.values()) for s in studies]
-    held = [all(holds(s.mixed, name, truth * (name == GOOD)) for name in (*USELESS[1:], GOOD)) for s in studies]
-    shown = [s.mixed.variants[GOOD].verdict == "better" for s in studies]
-    detectable = np.mean([s.mixed.minimum_detectable for s in studies])
-    best = [max(v.seed_deltas[0] for n, v in s.null.variants.items() if n != BASELINE) for s in studies]
-    return [
-        f"AP {np.mean([s.null.variants[BASELINE].mean for s in studies]):.3f}, "
-        f"pooled seed SD {np.sqrt(np.mean([(s.null.seed_sd or 0) ** 2 for s in studies])):.4f}, of it "
-        f"{np.sqrt(np.mean([s.null.power_basis.seeds for s in studies if s.null.power_basis])):.4f} on any images",
-        f"best of nine useless variants with one seed shows +.02 or more: {share([b >= 0.02 for b in best])}",
-        f"family-wise error over nine useless variants: {share(wrong)}",
-        f"coverage of the simultaneous intervals: {share(held)}",
-        f"power at {truth:.4f} AP (printed minimum detectable effect, mean: {detectable:.4f}): {share(shown)}",
+def row(world: str, pairs: Sequence[tuple[Found, Found]]) -> str:
+    first, ours = zip(*pairs, strict=True)
+    cells = [
+        share([f.wrong for f in first]),
+        share([f.wrong for f in ours]),
+        share([f.held for f in ours]),
+        f"{np.mean([f.half_width for f in first]):.4f}",
+        f"{np.mean([f.half_width for f in ours]):.4f}",
     ]
+    return f"| {world} | {' | '.join(cells)} |"
 
 
-def holds(comparison: Comparison, name: str, truth: float) -> bool:
-    row = comparison.variants[name]
-    assert row.ci_low is not None
-    assert row.ci_high is not None
-    return row.ci_low <= truth <= row.ci_high
+def power_lines(pool: ProcessPoolExecutor, studies: int) -> Iterator[str]:
+    """Power at the mean printed 80 % effect, and at half of it."""
+    printed = [ours.detectable for _, ours in pool.map(partial(judged, world="plain"), range(studies), chunksize=5)]
+    effect = float(np.mean(printed))
+    for part in (1.0, 0.5):
+        shown = list(pool.map(partial(powered, effect=effect * part), range(studies), chunksize=5))
+        yield f"power at {part:g} of the printed effect ({effect * part:.4f} AP): {share(shown)}"
+
+
+def look_lines(pool: ProcessPoolExecutor, studies: int) -> Iterator[str]:
+    """`wanted` is what ten seeds show with a power of about 80 %."""
+    full = replace(Numbers(), k=LOOKS[-1], baseline_seeds=LOOKS[-1])
+    wanted = float(np.mean([by_this_version(full.study(n)).detectable for n in range(20)]))
+    yield f"looks at {LOOKS}, wanted {wanted:.4f} AP"
+    for factor in (0.0, 1.0, 1.5):
+        found = list(pool.map(partial(played, effect=factor * wanted, wanted=wanted), range(studies), chunksize=5))
+        power = (
+            f"shown {share([f.shown for f in found])}, with ten seeds fixed {share([f.shown_fixed for f in found])}, "
+        )
+        most = LOOKS[-1] * (VARIANTS + 1)
+        yield (
+            f"effect {factor:g} x wanted: {power if factor else ''}error {share([f.wrong for f in found])}, "
+            f"{np.mean([f.runs for f in found]):.1f} runs of {most}"
+        )
+
+
+def measured_pairing(path: Path) -> dict[str, float]:
+    """What equal seeds did in a real study, from its comparison.json: see `pairing_gain`."""
+    variants = Comparison.read(path).variants
+    most = max(row.n for row in variants.values())
+    return pairing_gain({n: {int(s): ap for s, ap in row.runs.items()} for n, row in variants.items() if row.n == most})
 
 
 def share(found: Sequence[bool]) -> str:
@@ -154,11 +200,9 @@ def share(found: Sequence[bool]) -> str:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=500)
-    parser.add_argument("--pilot", type=int, default=40, help="studies that find the gain to simulate")
-    parser.add_argument("--resamples", type=int, default=200)
-    parser.add_argument("--luck", type=float, default=0.06, help="0.06 makes a seed SD of about .012 AP")
-    parser.add_argument("--common", type=float, default=0.0, help="0.33 is what the demo's seeds have in common")
-    parser.add_argument("--pairing", choices=["none", "seeds"], default="none")
+    parser.add_argument("--worlds", nargs="*", choices=list(WORLDS), help="all by default")
+    parser.add_argument("--power", action="store_true")
+    parser.add_argument("--looks", action="store_true")
     parser.add_argument("--measured", type=Path, help="a comparison.json: print what pairing did there, and stop")
     parser.add_argument("--workers", type=int, default=None, help="processes; all cores by default")
     return parser.parse_args()

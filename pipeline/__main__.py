@@ -69,6 +69,24 @@ def train(variant: str, seed: int) -> None:
 
 
 @app.command()
+def more() -> None:
+    """Train and collect what is asked for beyond variants x seeds: the baseline's own seeds, and later looks."""
+    command("train").more(HERE)
+
+
+@app.command()
+def rerun(variant: str, seed: int) -> None:
+    """Forget what one cell left, so that it is trained anew: for a run whose training went wrong."""
+    command("train").rerun(HERE, variant, seed)
+
+
+@app.command(name="next")
+def next_look() -> None:
+    """What the next look of an adaptive study needs, and why."""
+    command("next").show(HERE)
+
+
+@app.command()
 def cell(plan: Path, seed: int) -> None:
     """Train one cell of a plan file, without DVC and uncollected: what other machines run."""
     command("train").train_plan(HERE, given(plan), seed)

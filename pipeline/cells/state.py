@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from pipeline.cells.claims import owner
@@ -12,8 +12,7 @@ from pipeline.common.files import file_sha256, replacing
 from pipeline.common.paths import CellPaths, Paths
 from pipeline.common.text import plain
 from pipeline.records import Failure, Heartbeat, Run
-from pipeline.study.params import Cell, Study
-from pipeline.study.plan import Fingerprints
+from pipeline.study.params import Cell
 
 State = Literal["done", "running", "interrupted", "failed", "to do"]
 
@@ -27,13 +26,6 @@ class Standing:
     state: State
     detail: str = ""
     seconds: float | None = None
-
-
-def standings(study: Study, paths: Paths) -> Iterator[Standing]:
-    """Every cell of the study in its order; cheap enough for ten thousand."""
-    fingerprints = Fingerprints(paths)
-    for cell in study.cells():
-        yield standing(cell, fingerprints.of(cell.variant, cell.seed), paths)
 
 
 def standing(cell: Cell, fingerprint: str | None, paths: Paths) -> Standing:
@@ -65,14 +57,15 @@ def finished(cell: Cell, fingerprint: str, paths: Paths) -> Run | None:
     return None
 
 
-def collect(cell: Cell, fingerprint: str, paths: Paths) -> None:
-    """Copy a finished cell from its working folder to data/runs, whole or not at all, checked against its digests.
+def collect(cell: Cell, fingerprint: str, paths: Paths, target: Path | None = None) -> None:
+    """Copy a finished cell from its working folder to `target`, by default its place in data/runs, whole or not at all,
+    checked against its digests.
 
     A cell shared by two variants (one renamed, say) is collected under each name.
     """
     source = paths.cell(fingerprint)
     run = Run.read(source.run)
-    with replacing(paths.run(cell.variant, cell.seed)) as part:
+    with replacing(target or paths.runs / cell.variant / str(cell.seed)) as part:
         copy = CellPaths(part)
         for original in source.outputs[:-1]:
             shutil.copyfile(original, part / original.name)

@@ -16,7 +16,9 @@ def power(paths: Paths, wanted: float | None) -> None:
     result = plan_power(Comparison.read(EvaluationPaths(paths.evaluation).comparison).power_basis, wanted)
     columns = sorted({row["images"] for row in result.table})
     table = Table(
-        "seeds", *(f"{images:.0f} images" for images in columns), title="smallest AP difference it would show"
+        "seeds",
+        *(f"{images:.0f} images" for images in columns),
+        title="true AP difference that 8 of 10 such studies show",
     )
     for seeds in sorted({row["seeds"] for row in result.table}):
         effects = {row["images"]: row["effect"] for row in result.table if row["seeds"] == seeds}
@@ -27,3 +29,7 @@ def power(paths: Paths, wanted: float | None) -> None:
     elif result.cheapest is not None:
         best = result.cheapest
         say(f"for {wanted} AP: {best['seeds']:.0f} seeds and {best['images']:.0f} images, the cheapest such study")
+    say(
+        "these runs have been looked at: whoever adds seeds and judges again pays for every look; "
+        "`evaluation.looks`, declared before the first run, costs less"
+    )

@@ -100,25 +100,31 @@ def cost(paths: Paths) -> None:
 def evaluate(paths: Paths) -> None:
     """All numbers from the runs that are there; what may not be claimed is said."""
     from pipeline import evaluation
-    from pipeline.results.cells import cell_results, repeats
+    from pipeline.results.cells import cell_results
     from pipeline.results.describe import contract, describe
+    from pipeline.results.looked import look
     from pipeline.results.write import Findings, write
 
     study, manifest = load(paths.params), Manifest.read(paths.manifest)
     plans = {name: Plan.read(paths.plan(name)) for name in study.variants}
     cells = cell_results(study, paths)
     runs = _predictions(study, cells, paths)
-    again = {name: runs.pop(name) for name in repeats(study)}
+    again = {name: runs.pop(name) for name in study.repeats}
+    truth = evaluation.read_ground_truth(paths.coco / manifest.reported.annotations)
     result = evaluation.evaluate(
-        paths.coco / manifest.reported.annotations,
+        truth,
         runs,
         baseline=study.evaluation.baseline,
-        expected_seeds=study.seeds,
+        expected_seeds=study.seeds_of_all_looks,
         settings=evaluation.Settings.of(study.evaluation),
         split=manifest.report_split,
         contracts={name: contract(plans[name]) for name in runs},
         repeats=again,
         progress=lambda done, total: show("resampling", done, total),
+        groups=evaluation.image_groups(truth),
+        extra_seeds=study.extra_seeds,
+        checkpoints={(c.variant, c.seed): c.run.checkpoint_sha256 for c in cells.cells if c.run},
+        looked=look(study, plans, cells, manifest, paths),
     )
     write(Findings(result, cells, describe(study, plans, cells, manifest, paths)), manifest, paths)
     for refusal in result.comparison.refusals:

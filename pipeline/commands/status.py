@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.cells.state import Standing, standings
+from pipeline.cells.asked import standings
+from pipeline.cells.state import Standing
 from pipeline.common.errors import UserError
 from pipeline.common.paths import Paths
 from pipeline.common.progress import duration, left
@@ -27,17 +28,19 @@ WIDEST = 12  # seeds beyond which a row counts its cells instead of naming each
 def show(paths: Paths) -> None:
     """A row a variant, a column a seed, and the reasons of what failed below."""
     study = load(paths.params)
-    cells = list(standings(study, paths))
+    cells = standings(study, paths)
+    seeds = list(dict.fromkeys(s.cell.seed for s in cells))
     by_variant: dict[str, list[Standing]] = {name: [] for name in study.variants}
     for standing in cells:
         by_variant[standing.cell.variant].append(standing)
     counts: Counter[str] = Counter(standing.state for standing in cells)
-    wide = len(study.seeds) > WIDEST
-    table = Table(
-        "variant", *(["cells"] if wide else [f"seed {seed}" for seed in study.seeds]), title=f"study {study.study}"
-    )
+    wide = len(seeds) > WIDEST
+    table = Table("variant", *(["cells"] if wide else [f"seed {seed}" for seed in seeds]), title=f"study {study.study}")
     for name, row in by_variant.items():
-        table.add_row(name, *([_count(Counter[str](s.state for s in row))] if wide else [_cell(s) for s in row]))
+        at = {standing.cell.seed: _cell(standing) for standing in row}
+        table.add_row(
+            name, *([_count(Counter[str](s.state for s in row))] if wide else [at.get(seed, "") for seed in seeds])
+        )
     console = Console()
     console.print(table)
     for standing in cells:

@@ -78,9 +78,28 @@ class Paths:
     def runs(self) -> Path:
         return self.data / "runs"
 
+    @property
+    def more(self) -> Path:
+        """Collected cells beyond variants x seeds: the baseline's own, and those of later looks."""
+        return self.data / "more"
+
     def run(self, variant: str, seed: int) -> Path:
-        """A collected cell."""
-        return self.runs / variant / str(seed)
+        """A collected cell: among variants x seeds, or beyond them."""
+        beyond, among = self.more_run(variant, seed), self.runs / variant / str(seed)
+        return beyond if beyond.exists() and not among.exists() else among
+
+    def more_run(self, variant: str, seed: int) -> Path:
+        return self.more / variant / str(seed)
+
+    @property
+    def beyond(self) -> Path:
+        """Which cells these are, and which looks asked for them."""
+        return self.more / "cells.json"
+
+    @property
+    def decisions(self) -> Path:
+        """What the looks that were held decided, so that it is worked out once."""
+        return self.scratch / "looks.json"
 
     @property
     def cost(self) -> Path:
@@ -121,6 +140,11 @@ class Paths:
     @property
     def reports(self) -> Path:
         return self.root / "reports"
+
+    @property
+    def looked(self) -> Path:
+        """At how many seeds the study was judged: beside the report, to be committed with it."""
+        return self.reports / "looks.json"
 
     @property
     def scratch(self) -> Path:

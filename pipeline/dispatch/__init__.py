@@ -10,8 +10,9 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
+from pipeline.cells.asked import standings
 from pipeline.cells.run import interruptible
-from pipeline.cells.state import finished, standings
+from pipeline.cells.state import finished
 from pipeline.common.machine import cores
 from pipeline.common.paths import Paths
 from pipeline.dispatch import dispatchers
@@ -33,6 +34,14 @@ def dispatch(study: Study, paths: Paths, engine: EngineName, jobs: int | None, w
     """
     interruptible()
     make_plans()
+    while True:
+        failed = _round(study, paths, engine, jobs, watch)
+        if failed or not study.evaluation.looks or not open_tasks(study, paths)[0]:
+            return failed
+
+
+def _round(study: Study, paths: Paths, engine: EngineName, jobs: int | None, watch: bool) -> int:
+    """All cells that are asked for now; a look may ask for more once they are done."""
     tasks, over_before = open_tasks(study, paths)
     total = len(tasks) + len(over_before)
     if not tasks:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.cells.state import standings
+from pipeline.cells.asked import standings
 from pipeline.common.errors import UserError
 from pipeline.common.paths import CellPaths, Paths
 from pipeline.dispatch.ends import End, How

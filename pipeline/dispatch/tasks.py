@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.cells.state import Standing, standings
+from pipeline.cells.asked import standings
+from pipeline.cells.state import Standing
 from pipeline.common.errors import UserError
 from pipeline.common.paths import CellPaths, Paths
 from pipeline.study import Cell, Study
@@ -46,9 +47,9 @@ def make_plans() -> None:
 
 def open_tasks(study: Study, paths: Paths) -> tuple[list[Task], list[Standing]]:
     """The cells to train, and those that are finished, in the study's order."""
-    found = list(standings(study, paths))
+    found = standings(study, paths)
     if restore((str(standing.cell) for standing in found if standing.state != "done"), paths):
-        found = list(standings(study, paths))
+        found = standings(study, paths)
     finished: list[Standing] = []
     tasks: dict[str, Task] = {}
     for standing in found:

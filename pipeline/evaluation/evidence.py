@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.common.errors import UserError
 from pipeline.evaluation import outcomes
+from pipeline.evaluation.assemble import Design, assemble
 from pipeline.evaluation.boxes import (
     Detections,
     GroundTruth,
@@ -18,7 +19,8 @@ from pipeline.evaluation.boxes import (
     read_detections,
     read_ground_truth,
 )
-from pipeline.evaluation.comparison import PRIMARY, Comparison, assemble
+from pipeline.evaluation.comparison import PRIMARY, Comparison, Look
+from pipeline.evaluation.copies import copied
 from pipeline.evaluation.errors import error_types, tide
 from pipeline.evaluation.examples import choose, examples
 from pipeline.evaluation.matches import positives
@@ -26,6 +28,7 @@ from pipeline.evaluation.metrics import RECALLS, coco_metrics
 from pipeline.evaluation.noise import noise_floor
 from pipeline.evaluation.runs import Cell, Measured, Progress, Runs, measure, values
 from pipeline.evaluation.settings import DEFAULT, Pairing, Settings
+from pipeline.evaluation.units import Units, image_groups
 from pipeline.records.results import BoxCounts, BoxTable, Curves, ErrorTypes, Examples
 
 
@@ -49,21 +52,29 @@ def compare(
     seed: int = DEFAULT.seed,
     equivalence: float = DEFAULT.equivalence,
     alpha: float = DEFAULT.alpha,
+    groups: Mapping[int, str] | None = None,
     pairing: Pairing = DEFAULT.pairing,
 ) -> Comparison:
     """Compare all variants with the baseline in AP. `runs` is variant -> {seed: detections or their path}.
 
-    Seeds that some variant has and another lacks are listed in `.refusals`, and that variant is not compared.
+    `groups`: image id -> name of the video, scene or place that it belongs to; images of one group are drawn
+    together. Seeds that some variant has and another lacks are listed in `.refusals`, and that variant is not
+    compared; seeds that the baseline alone has make its mean surer (not with `pairing="seeds"`).
     """
     gt = _read(ground_truth, runs, baseline)
-    return assemble(
-        gt,
-        measure(gt, runs, resamples, seed),
+    found = _detections(gt, runs)
+    units = Units.of(gt, groups)
+    seeds = sorted({s for variant, of_variant in runs.items() for s in of_variant if variant != baseline})
+    seeds = seeds or sorted(runs[baseline])
+    design = Design(
         variants=list(runs),
         baseline=baseline,
-        seeds=sorted({s for seeds in runs.values() for s in seeds}),
-        settings=Settings(resamples, seed, equivalence, alpha, pairing),
+        seeds=seeds,
+        extra=[s for s in runs[baseline] if s not in seeds],
+        copies=copied(found),
     )
+    settings = Settings(resamples, seed, equivalence, alpha, pairing)
+    return assemble(gt, units, measure(gt, found, units, resamples, seed), design, settings)
 
 
 def evaluate(
@@ -77,12 +88,18 @@ def evaluate(
     contracts: Mapping[str, Mapping[str, Any]] | None = None,
     repeats: Runs | None = None,
     progress: Progress | None = None,
+    groups: Mapping[int, str] | None = None,
+    extra_seeds: Sequence[int] = (),
+    checkpoints: Mapping[Cell, str] | None = None,
+    looked: Sequence[int] = (),
 ) -> Evaluation:
     """Everything from saved detections. Pure: the same inputs give the same output.
 
     `contracts`: variant -> config path -> value, of all that must be equal across variants; what differs refuses the
-    comparison. `repeats`: the A/A variants, for the noise floor; they are measured and not compared. `progress` is told
-    (runs done, all runs).
+    comparison. `repeats`: the A/A variants, for the noise floor; they are measured and not compared. `progress` is
+    told (runs done, all runs). `groups`: as in `compare`. `extra_seeds`: of the baseline alone. `checkpoints`: their
+    digests, by cell; equal ones are one run. `looked`: the numbers of seeds at which the study was judged undeclared,
+    this time included.
     """
     gt = _read(ground_truth, runs, baseline)
     refusals = []
@@ -90,27 +107,40 @@ def evaluate(
         differences = outcomes.config_differences(contracts, baseline)
         if differences:
             refusals.append(outcomes.config_differs(differences))
-    found = {v: {s: read_detections(d, gt, f"{v}, seed {s}") for s, d in seeds.items()} for v, seeds in runs.items()}
-    measured = measure(gt, found, settings.resamples, settings.seed, progress)
+    found, units = _detections(gt, runs), Units.of(gt, groups)
+    measured = measure(gt, found, units, settings.resamples, settings.seed, progress)
     again = {(v, s): coco_metrics(gt, d) for v, seeds in (repeats or {}).items() for s, d in seeds.items()}
+    design = Design(
+        variants=list(runs),
+        baseline=baseline,
+        seeds=list(expected_seeds),
+        extra=extra_seeds,
+        split=split,
+        refusals=refusals,
+        copies=copied(found, checkpoints),
+        looked=looked,
+        noise_floor=noise_floor(values(measured, [baseline], PRIMARY)[baseline], _primary(again)),
+    )
     return Evaluation(
         metrics=metric_rows({cell: run.metrics for cell, run in measured.items()} | again),
-        comparison=assemble(
-            gt,
-            measured,
-            variants=list(runs),
-            baseline=baseline,
-            seeds=list(expected_seeds),
-            settings=settings,
-            split=split,
-            refusals=refusals,
-            noise_floor=noise_floor(values(measured, [baseline], PRIMARY)[baseline], _primary(again)),
-        ),
+        comparison=assemble(gt, units, measured, design, settings),
         curves=mean_curves(measured),
         errors=error_types({v: {s: tide(gt, d) for s, d in seeds.items()} for v, seeds in found.items()}, baseline),
         examples=_examples(gt, found, measured, baseline, expected_seeds, settings.seed),
         boxes=box_table(gt),
     )
+
+
+def decide(
+    ground_truth: GroundTruthSource, runs: Runs, *, baseline: str, seeds: Sequence[int], settings: Settings
+) -> tuple[Look, ...]:
+    """What the declared looks decide of the runs at hand; `seeds` are those of all looks. As in `evaluate`, which says
+    the rest, images are grouped where their records name groups."""
+    gt = _read(ground_truth, runs, baseline)
+    found, units = _detections(gt, runs), Units.of(gt, image_groups(gt))
+    measured = measure(gt, found, units, settings.resamples, settings.seed)
+    design = Design(variants=list(runs), baseline=baseline, seeds=seeds, copies=copied(found))
+    return assemble(gt, units, measured, design, settings).looks
 
 
 def metric_rows(measured: Mapping[Cell, Mapping[str, float | None]]) -> list[dict[str, Any]]:
@@ -179,6 +209,10 @@ def _examples(
         return Examples(examples=[])
     chosen = choose({variant: measured[variant, seeds[0]].f1 for variant in first}, baseline, random_seed)
     return Examples(examples=examples(gt, first, chosen))
+
+
+def _detections(gt: GroundTruth, runs: Runs) -> dict[str, dict[int, Detections]]:
+    return {v: {s: read_detections(d, gt, f"{v}, seed {s}") for s, d in seeds.items()} for v, seeds in runs.items()}
 
 
 def _read(ground_truth: GroundTruthSource, runs: Runs, baseline: str) -> GroundTruth:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.common.errors import UserError
-from pipeline.evaluation.contrasts import seed_variance
 from pipeline.evaluation.dunnett import critical_value
+from pipeline.evaluation.spread import seed_variance
 
 
 def pairing_gain(runs: Mapping[str, Mapping[int, float]], alpha: float = 0.05) -> dict[str, Any]:

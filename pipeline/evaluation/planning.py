@@ -1,13 +1,12 @@
 """What more seeds or more images would buy, from the variances that the runs at hand show.
 
-Three variances make up that of a difference. `shared`: of the images, common to all seeds of a variant (the module
-suits some images). `run`: of the images, each run's own. `seeds`: of training, on any images. With k seeds and V
-images, relative to the V_0 at hand,
+`shared`: the image variance of a difference, common to all seeds of a variant (the module suits some images). `run`:
+the image variance of each run alone. `seeds`: of training, on any images. With k seeds a variant, k_0 of the baseline
+and V images (or groups of images), relative to the V_0 at hand,
 
-    Var(k, V) = (shared + 2 run / k) V_0 / V  +  2 (seeds + run V_0 / V) / k
+    SE²(k, V) = shared V_0 / V  +  (seeds + run V_0 / V) (1/k + 1/k_0)
 
-where the second term is what the pooled variance between seeds will estimate. The effect is c sqrt(Var) with c of
-that k: as `minimum_detectable`, an effect of this size is shown half of the time.
+with Satterthwaite's degrees of freedom. The effect is the true difference that is shown in 8 of 10 such studies.
 """
 
 from __future__ import annotations
@@ -15,30 +14,52 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from scipy.optimize import brentq
 
 from pipeline.common.errors import UserError
-from pipeline.evaluation.boxes import Floats
 from pipeline.evaluation.contrasts import Contrasts
 from pipeline.evaluation.dunnett import critical_value
+from pipeline.evaluation.judging import detectable
 from pipeline.evaluation.settings import Pairing, Settings
 
 SEEDS = (3, 4, 5, 6, 8, 10, 15, 20)
 IMAGE_FACTORS = (1, 2, 4, 10)
+MOST_SEEDS, MOST_FACTOR = 100, 1000.0
 
 
 @dataclass(frozen=True)
 class PowerBasis:
-    """Variances (AP²) at `images` images, of one run against one run."""
+    """Variances (AP²) at `images` images, which are `units` units of a resample; `shared` is that of a difference.
+
+    `extra` is how many seeds the baseline has beyond those of a variant.
+    """
 
     variants: int  # m
     images: int  # V_0
+    units: int
     shared: float
     run: float
     seeds: float
     alpha: float
     pairing: Pairing
+    extra: int = 0
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What alone would show a wanted effect: seeds of each variant at the images at hand, or images at the seeds at
+    hand.
+
+    None where no number up to 100 seeds, or a thousand times the images, would.
+    """
+
+    wanted: float
+    seeds: int | None
+    more_runs: int | None
+    images: int | None
 
 
 @dataclass(frozen=True)
@@ -49,31 +70,37 @@ class PowerPlan:
     cheapest: dict[str, float] | None
 
 
-def power_basis(drawn: Floats, contrast: Contrasts, images: int, settings: Settings) -> PowerBasis:
-    """The three variances from the resamples (m + 1, k, B) of runs on `images` images; needs k of 2 or more."""
-    groups, seeds, _ = drawn.shape
-    defined = drawn[:, :, ~np.isnan(drawn).any(axis=(0, 1))]
-    one_run = (defined[1:, :, None] - defined[0][None, None, :]).var(axis=-1, ddof=1).mean()
-    seed_mean = float((contrast.se_images**2).mean())
-    assert contrast.seed_sd is not None
-    # Capped by what they are part of, so that the table agrees with `minimum_detectable` at the k and V at hand.
-    run = max((float(one_run) - seed_mean) * seeds / (seeds - 1) / 2, 0.0)
-    run = min(run, contrast.seed_sd**2, seed_mean * seeds / 2)
+def power_basis(found: Contrasts, images: int, units: int, settings: Settings, alpha: float) -> PowerBasis:
+    """The three variances; needs two seeds. `alpha` is the nominal level of the (last) look."""
+    assert found.spread is not None
+    variants = range(1, len(found.means))
+    run = min(found.parts.run, found.spread.pooled.value)
     return PowerBasis(
-        variants=groups - 1,
+        variants=len(variants),
         images=images,
-        shared=seed_mean - 2 * run / seeds,
+        units=units,
+        shared=float(np.mean([found.parts.shared(g, 0) for g in variants])),
         run=run,
-        seeds=contrast.seed_sd**2 - run,
-        alpha=settings.alpha,
+        seeds=found.spread.pooled.value - run,
+        alpha=alpha,
         pairing=settings.pairing,
+        extra=found.runs[0] - max(found.runs[1:]),
     )
 
 
-def effect(basis: PowerBasis, seeds: int, images: int) -> float:
-    """The minimum detectable effect (AP) of a study with `seeds` seeds and `images` images."""
-    seed_part, image_part = _parts(basis, seeds)
-    return _critical(basis, seeds) * math.sqrt(seed_part + image_part * basis.images / images)
+def effect(basis: PowerBasis, seeds: int, images: float) -> float:
+    """The true difference (AP) that a study of `seeds` seeds and `images` images shows with a power of 80 %."""
+    share = basis.images / images
+    shared = basis.shared * share
+    of_seeds = (basis.seeds + basis.run * share) * (1 / seeds + 1 / (seeds + basis.extra))
+    if shared + of_seeds <= 0:
+        return 0.0
+    groups = basis.variants + (basis.pairing == "none")
+    seed_freedom = groups * (seeds - 1) + (basis.extra if basis.pairing == "none" else 0)
+    image_freedom = max(basis.units / share - 1, 1)
+    freedom = (shared + of_seeds) ** 2 / (shared**2 / image_freedom + of_seeds**2 / seed_freedom)
+    rho = (shared / 2 + of_seeds * seeds / (2 * seeds + basis.extra)) / (shared + of_seeds)
+    return _detectable(basis.variants, basis.alpha, round(rho, 2), freedom) * math.sqrt(shared + of_seeds)
 
 
 def power_table(
@@ -84,6 +111,13 @@ def power_table(
     return tuple({"seeds": k, "images": v, "effect": effect(basis, k, v)} for k in seeds for v in images)
 
 
+def needed(basis: PowerBasis, wanted: float, seeds: int) -> Needed:
+    """What alone would show `wanted` AP in 8 of 10 studies, from a study of `seeds` seeds."""
+    enough = next((k for k in range(seeds, MOST_SEEDS + 1) if effect(basis, k, basis.images) <= wanted), None)
+    runs = None if enough is None else (enough - seeds) * (basis.variants + 1)
+    return Needed(wanted, enough, runs, _images_for(basis, wanted, seeds))
+
+
 def plan_power(
     basis: PowerBasis | None,
     wanted: float | None = None,
@@ -91,8 +125,8 @@ def plan_power(
     images: Sequence[int] | None = None,
     image_price: float = 0.01,
 ) -> PowerPlan:
-    """Behind `python -m pipeline power`: from the variances of a comparison, a table
-    and the cheapest way to show `wanted` AP.
+    """Behind `python -m pipeline power`: from the variances of a comparison, a table and the cheapest
+    way to show `wanted` AP.
 
     Prices are in trained cells: (m + 1) k of them, and `image_price` for every labelled image beyond those at hand.
     `cheapest` is None where no effect is asked for or none of up to 100 seeds shows it. Raises UserError where the
@@ -109,22 +143,34 @@ def plan_power(
 def _cheapest(basis: PowerBasis, wanted: float, image_price: float) -> dict[str, float] | None:
     """The least price over k from 3 to 100, each with as many images as it needs and at least those at hand."""
     plans = []
-    for k in range(3, 101):
-        seed_part, image_part = _parts(basis, k)
-        room = (wanted / _critical(basis, k)) ** 2 - seed_part
-        if room <= 0:
+    for k in range(3, MOST_SEEDS + 1):
+        images = _images_for(basis, wanted, k)
+        if images is None:
             continue
-        images = max(basis.images, math.ceil(basis.images * image_part / room))
-        price = (basis.variants + 1) * k + image_price * (images - basis.images)
+        price = (basis.variants + 1) * k + basis.extra + image_price * (images - basis.images)
         plans.append({"seeds": k, "images": images, "effect": effect(basis, k, images), "price": price})
     return min(plans, key=lambda plan: plan["price"], default=None)
 
 
-def _parts(basis: PowerBasis, seeds: int) -> tuple[float, float]:
-    """What does not depend on the number of images, and what falls with it."""
-    return 2 * basis.seeds / seeds, basis.shared + 4 * basis.run / seeds
+def _images_for(basis: PowerBasis, wanted: float, seeds: int) -> int | None:
+    """The fewest images, at least those at hand, with which `seeds` seeds show `wanted`."""
+    most = basis.images * MOST_FACTOR
+    if effect(basis, seeds, basis.images) <= wanted:
+        return basis.images
+    if effect(basis, seeds, most) > wanted:
+        return None
+    images = math.ceil(brentq(lambda v: effect(basis, seeds, v) - wanted, basis.images, most, xtol=0.5))
+    return images if effect(basis, seeds, images) <= wanted else images + 1
 
 
-def _critical(basis: PowerBasis, seeds: int) -> float:
-    groups = basis.variants + (basis.pairing == "none")
-    return critical_value(basis.variants, groups * (seeds - 1), basis.alpha)
+def _detectable(comparisons: int, alpha: float, rho: float, freedom: float) -> float:
+    """In SE, by interpolation in 1 / degrees of freedom: exact to about 1e-3."""
+    inverse, value = _detectables(comparisons, alpha, rho)
+    return float(np.interp(1 / freedom, inverse, value))
+
+
+@cache
+def _detectables(comparisons: int, alpha: float, rho: float) -> tuple[list[float], list[float]]:
+    freedoms = [np.inf, 1000, 300, 150, 100, 70, 50, 40, 30, 25, 20, 17, 14, 12, 10, 8, 7, 6, 5, 4.5, 4, 3.5, 3, 2.5, 2]
+    freedoms += [1.75, 1.5, 1.25, 1]
+    return [1 / f for f in freedoms], [detectable(critical_value(comparisons, f, alpha, rho), f) for f in freedoms]

@@ -1,8 +1,8 @@
 """AP of image-weighted resamples, from the match table.
 
-A resample draws V images with replacement; an image drawn w times counts w times. Then AP needs no new matching: with
-weights, the counts of true and false positives are sums of weights over the detections in falling score, precision is
-made monotone from the right, and read at 101 recalls, as in `COCOeval.accumulate`.
+A resample draws V images (or groups of images, `units`) with replacement; an image drawn w times counts w times. Then
+AP needs no new matching: with weights, the counts of true and false positives are sums of weights over the detections
+in falling score, precision is made monotone from the right, and read at 101 recalls, as in `COCOeval.accumulate`.
 
 `sweep` does that from the last detection to the first, for all resamples and thresholds side by side. Going backward,
 the envelope of precision is a running maximum, and each rise of it counts for all recalls that are reached there.
@@ -26,6 +26,7 @@ from scipy.sparse import csr_matrix
 
 from pipeline.evaluation.boxes import Bools, Floats, GroundTruth, Ints
 from pipeline.evaluation.matches import MatchTable, positives
+from pipeline.evaluation.units import Units
 
 Roles = dict[int, list[slice]]
 
@@ -40,14 +41,16 @@ class Resamples:
     positives: Floats  # (A, K, B) weighted boxes that count
 
 
-def draw(gt: GroundTruth, resamples: int, seed: int) -> Resamples:
-    """The images as they are, then `resamples` draws of the multinomial with V trials and equal chances."""
-    images = len(gt.image_ids)
+def draw(gt: GroundTruth, units: Units, resamples: int, seed: int) -> Resamples:
+    """The images as they are, then `resamples` draws of as many units as there are, with equal chances.
+
+    An image has the weight of its unit.
+    """
     rng = np.random.default_rng(seed)
-    weights = np.ones((images, resamples + 1))
+    weights = np.ones((units.count, resamples + 1))
     for i in range(1, resamples + 1):
-        weights[:, i] = np.bincount(rng.integers(0, images, images), minlength=images)
-    return weighted(gt, weights)
+        weights[:, i] = np.bincount(rng.integers(0, units.count, units.count), minlength=units.count)
+    return weighted(gt, weights[units.of_image] if units.grouped else weights)
 
 
 def weighted(gt: GroundTruth, weights: NDArray[np.float64]) -> Resamples:

@@ -6,7 +6,7 @@ give the AP that the engine gives, or the resamples would speak of another metri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
@@ -14,11 +14,14 @@ import numpy as np
 
 from pipeline.common.machine import cores
 from pipeline.evaluation.boxes import Detections, DetectionsSource, Floats, GroundTruth, read_detections
+from pipeline.evaluation.contrasts import Sample
 from pipeline.evaluation.engine import accumulate
 from pipeline.evaluation.examples import image_f1
 from pipeline.evaluation.matches import match
 from pipeline.evaluation.metrics import all_metrics, curves
 from pipeline.evaluation.resampling import Resamples, draw, metric_rows, weighted_ap
+from pipeline.evaluation.settings import Pairing
+from pipeline.evaluation.units import Units
 
 Runs = Mapping[str, Mapping[int, DetectionsSource]]
 Progress = Callable[[int, int], None]
@@ -38,7 +41,7 @@ class Measured:
 
 
 def measure(
-    gt: GroundTruth, runs: Runs, resamples: int, seed: int, progress: Progress | None = None
+    gt: GroundTruth, runs: Runs, units: Units, resamples: int, seed: int, progress: Progress | None = None
 ) -> dict[Cell, Measured]:
     """Every (variant, seed), with the same resamples for all. `progress` is told (done, total)."""
     cells = {
@@ -46,7 +49,7 @@ def measure(
         for variant, seeds in runs.items()
         for run_seed, source in seeds.items()
     }
-    drawn = draw(gt, resamples, seed)
+    drawn = draw(gt, units, resamples, seed)
     measured = {}
     for done, (cell, resampled, f1) in enumerate(_resampled(gt, drawn, cells), start=1):
         arrays = accumulate(gt, cells[cell])
@@ -106,3 +109,24 @@ def values(measured: Mapping[Cell, Measured], variants: Iterable[str], metric: s
         if variant in table and value is not None:
             table[variant][seed] = value
     return table
+
+
+def sample(
+    measured: Mapping[Cell, Measured],
+    groups: Sequence[str],
+    seeds: Sequence[int],
+    metric: str,
+    units: int,
+    pairing: Pairing,
+) -> Sample:
+    """The runs of these groups and seeds, NaN where there is none."""
+    size = len(next(iter(measured.values())).resampled[metric])
+    points = np.full((len(groups), len(seeds)), np.nan)
+    drawn = np.full((*points.shape, size), np.nan)
+    for at, group in enumerate(groups):
+        for column, seed in enumerate(seeds):
+            run = measured.get((group, seed))
+            value = run.metrics[metric] if run else None
+            if run and value is not None:
+                points[at, column], drawn[at, column] = value, run.resampled[metric]
+    return Sample(points, drawn, units, pairing)

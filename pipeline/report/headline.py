@@ -51,6 +51,8 @@ def _compared(evidence: Evidence, name: str) -> list[Entry]:
     if row.ci_low is not None:
         difference = Markdown(f"{difference} {interval(row.ci_low, row.ci_high)}")
     verdict = "no finished run" if row.n == 0 else VERDICTS[row.verdict or "not_claimed"]
+    if row.small:
+        verdict += ", but by less than matters"
     improved = Entry(NOTHING)
     if row.p_improve:
         wins, pairs = row.p_improve

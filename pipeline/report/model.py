@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from pipeline.records import Card
-from pipeline.report import costs, examples, plots, records, sweeps, tables, verdict
+from pipeline.report import costs, examples, judgements, plots, records, sweeps, tables, verdict
 from pipeline.report.blocks import Alert, Figure, Table
 from pipeline.report.headline import brief, headline
 from pipeline.report.methods import Method, methods
@@ -41,6 +41,10 @@ class Report:
     cost_facts: Sequence[Markdown]
     forest: Figure | None
     sweeps: Sequence[Figure]
+    regions: Table | None
+    looks: Table | None
+    saved: Markdown
+    further: Table | None
     tradeoff: Figure | None
     secondary: Table
     classes: Sequence[Figure]
@@ -105,6 +109,10 @@ def build(evidence: Evidence) -> Report:
         cost_facts=costs.explained(evidence),
         forest=plots.forest(evidence),
         sweeps=sweeps.figures(evidence),
+        regions=judgements.regions(evidence),
+        looks=judgements.looks(evidence),
+        saved=verdict.saved(evidence),
+        further=judgements.further(evidence),
         tradeoff=plots.tradeoff(evidence),
         secondary=tables.secondary(evidence),
         classes=plots.classes(evidence),

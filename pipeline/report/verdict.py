@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pipeline.evaluation import Comparison
 from pipeline.report.blocks import Alert
 from pipeline.report.text import Markdown, escape
 from pipeline.report.words import count, interval, listing, number, percent, plural, signed
@@ -13,8 +14,8 @@ from pipeline.results.read import Evidence
 MEANINGS = {
     "better": "the whole interval is above zero",
     "worse": "the whole interval is below zero",
-    "equivalent": "the whole interval lies within ±{region}",
-    "not_shown": "the interval holds zero and more than ±{region}",
+    "equivalent": "shown to lie within ±{region}",
+    "not_shown": "neither a difference nor equivalence was shown",
 }
 TITLES = {"better": "Better", "worse": "Worse", "equivalent": "Equivalent", "not_shown": "Not shown"}
 # Refusals that take all claims away, those that weaken them, and those that belong to the descriptive section.
@@ -23,7 +24,7 @@ BARRED: dict[str, Literal["IMPORTANT", "WARNING", "CAUTION"]] = {
     "one_seed": "IMPORTANT",
     "two_seeds": "WARNING",
 }
-DESCRIPTIVE = ("too_few_boxes", "secondary_only")
+DESCRIPTIVE = ("too_few_boxes", "secondary_only", "secondary_harm")
 
 
 def alerts(evidence: Evidence) -> list[Alert]:
@@ -64,7 +65,8 @@ def _outcomes(evidence: Evidence) -> list[Markdown]:
 
 def _difference(evidence: Evidence, name: str) -> Markdown:
     row = evidence.outcomes[name]
-    return Markdown(f"{escape(name)} {signed(row.delta)} {interval(row.ci_low, row.ci_high)}")
+    small = ", by less than matters" if row.small else ""
+    return Markdown(f"{escape(name)} {signed(row.delta)} {interval(row.ci_low, row.ci_high)}{small}")
 
 
 def _seen(evidence: Evidence) -> Markdown:
@@ -83,17 +85,41 @@ def _seen(evidence: Evidence) -> Markdown:
 def _power(evidence: Evidence) -> list[Markdown]:
     """What the study could have shown, and what more seeds or images would buy."""
     comparison = evidence.comparison
-    smallest = comparison.minimum_detectable
+    smallest, half, more = comparison.minimum_detectable, comparison.half_of_it, comparison.needed
     if smallest is None:
         return []
-    least = f"{number(smallest)} {comparison.primary}"
-    lines = [Markdown(f"This study could only have shown differences of {least} or more (that one half of the time).")]
-    k, images, power = comparison.k, comparison.images, comparison.power
-    more_seeds = [row for row in power if row["images"] == images and row["seeds"] > k]
-    more_images = [row for row in power if row["seeds"] == k and row["images"] > images]
-    bought = [f"{count(row['seeds'])} seeds would show {number(row['effect'])}" for row in more_seeds[-1:]]
-    bought += [f"{count(row['images'])} images would show {number(row['effect'])}" for row in more_images[-1:]]
-    return [*lines, Markdown(f"With more: {' and '.join(bought)}.")] if bought else lines
+    text = f"True differences of {number(smallest)} {comparison.primary} or more would be shown in 8 of 10 such studies"
+    if comparison.least_observed is not None:
+        text += f"; an observed one below {number(comparison.least_observed)} could not count"
+    if half:
+        often = percent(round(half.shown, 2))
+        text += f". Half of that is shown in {often} of them, and then overstated {half.overstated:.1f} times"
+    lines = [Markdown(f"{text}.")]
+    if more:
+        ways = []
+        if more.seeds is not None and more.more_runs:
+            ways.append(f"{plural(more.seeds, 'seed')} a variant ({count(more.more_runs)} more runs)")
+        if more.images is not None and more.images > comparison.images:
+            ways.append(f"{plural(more.images, 'image')}")
+        either = "either " if len(ways) == 2 else ""
+        answer = f"{either}{' or '.join(ways)}" if ways else "neither more seeds nor more images alone would do"
+        if more.wanted < smallest:
+            lines.append(Markdown(f"To show {number(more.wanted)}: {answer}."))
+    return lines
+
+
+def saved(evidence: Evidence) -> Markdown:
+    """How many runs the looks spared."""
+    comparison = evidence.comparison
+    if not comparison.looks:
+        return Markdown("")
+    most = comparison.declared_looks[-1] * len(evidence.outcomes)
+    used = sum(row.n for row in evidence.outcomes.values())
+    return Markdown(
+        f"Declared before the runs: looks at {listing([str(k) for k in comparison.declared_looks])} seeds, to find "
+        f"{number(comparison.wanted)} {comparison.primary}. Each is judged at a level of its own, so that all of them "
+        f"together keep the study's. {plural(used, 'run')} of {count(most)}: {count(most - used)} saved."
+    )
 
 
 def _unfinished(evidence: Evidence) -> list[Markdown]:
@@ -119,8 +145,11 @@ def threats(evidence: Evidence) -> list[Markdown]:
     resumed = [run for run in evidence.runs.values() if run.resumed_from is not None]
     leaks = evidence.card.leaks.count
     lines = [
+        *_independence(comparison),
         "One data set and one detector: what holds here need not hold for other images, scales or backbones.",
         "The settings were the same for all variants and tuned for none; a variant may want another learning rate.",
+        "One training set: seeds vary what training draws, not the images it sees; other training images may rank "
+        "variants otherwise, and no interval here covers that.",
         f"The spread between runs is estimated from {plural(comparison.k, 'seed')}, one estimate for all variants.",
         f"The {plural(len(evidence.others), 'comparison')} are covered together at {percent(1 - comparison.alpha)}; "
         f"only {comparison.primary} decides. Sizes, classes, AP50 and AP75 are descriptive.",
@@ -144,3 +173,18 @@ def threats(evidence: Evidence) -> list[Markdown]:
     if comparison.noise_floor:
         lines.append(str(escape(comparison.noise_floor.text)))
     return [Markdown(line) for line in lines]
+
+
+def _independence(comparison: Comparison) -> list[str]:
+    """Which images are taken as independent of each other; first where that is doubtful."""
+    if comparison.grouped:
+        return [
+            f"The {plural(comparison.images, 'image')} form {plural(comparison.units, 'group')}, which are taken as "
+            "independent of each other."
+        ]
+    if comparison.frames:
+        return [
+            "File names look like frames of videos. Pictures are taken as independent of each other; where frames of "
+            "one video are alike, the intervals are too narrow, by much: name the groups with `dataset.group`."
+        ]
+    return ["Pictures are taken as independent of each other: no groups (videos, scenes, places) were given."]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.cells.asked import asked
 from pipeline.cells.state import standing
 from pipeline.common.paths import CellPaths, Paths
 from pipeline.records import Run
@@ -11,12 +12,14 @@ from pipeline.study.plan import Fingerprints
 
 
 def cell_results(study: Study, paths: Paths) -> CellResults:
-    """Every cell of params.yaml: done (with its run.json), failed (with the reason) or missing.
+    """Every cell that is asked for: done (with its run.json), failed (with the reason) or missing.
 
     A run that an older plan made counts as missing: its numbers belong to another experiment.
     """
     fingerprints = Fingerprints(paths)
-    return CellResults(cells=[_result(cell, fingerprints.of(cell.variant, cell.seed), paths) for cell in study.cells()])
+    return CellResults(
+        cells=[_result(cell, fingerprints.of(cell.variant, cell.seed), paths) for cell in asked(study, paths).cells]
+    )
 
 
 def _result(cell: Cell, fingerprint: str | None, paths: Paths) -> CellResult:
@@ -32,13 +35,3 @@ def _result(cell: Cell, fingerprint: str | None, paths: Paths) -> CellResult:
         reason=now.detail if failed else now.detail or now.state,
         run=None,
     )
-
-
-def repeats(study: Study) -> list[str]:
-    """The A/A variants: the baseline trained again. They measure noise and compete with nobody."""
-    baseline = study.variants[study.evaluation.baseline]
-    return [
-        name
-        for name, variant in study.variants.items()
-        if name != study.evaluation.baseline and variant.model_copy(update={"repeat": baseline.repeat}) == baseline
-    ]

@@ -18,7 +18,6 @@ from pipeline.evaluation import article_outcome
 from pipeline.records import Manifest, Plan, Run
 from pipeline.records.results import CellResults
 from pipeline.records.study import Article, ArticleRow, Git, ModuleFacts, StudyFacts, VariantFacts
-from pipeline.results.cells import repeats
 from pipeline.study.about import about
 from pipeline.study.params import Study
 from pipeline.study.sections import Insertion
@@ -42,7 +41,7 @@ def describe(
         classes=manifest.classes,
         split=manifest.report_split,
         variants={name: _variant(study, name, plan, baseline, runs) for name, plan in plans.items()},
-        repeats=repeats(study),
+        repeats=study.repeats,
         shared=_shared(study, baseline),
         git=_git(paths.root),
         dvc_lock_sha256=file_sha256(paths.lock) if paths.lock.exists() else None,

@@ -91,9 +91,57 @@ class Study(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _evaluation_fits(self) -> Study:
+        asked = self.evaluation
+        if asked.looks and asked.looks[0] != len(self.seeds):
+            raise ValueError(
+                f"evaluation.looks starts at {asked.looks[0]}, but `seeds` has {len(self.seeds)}: those "
+                "of the first look, later looks take the next numbers"
+            )
+        if asked.baseline_seeds and asked.baseline_seeds <= len(self.seeds):
+            raise ValueError(
+                f"evaluation.baseline_seeds is {asked.baseline_seeds}, which is no more than the {len(self.seeds)} of "
+                "`seeds`; leave it out, or ask for more"
+            )
+        named = {name for entry in asked.contrasts for name in entry} if asked.contrasts != "all" else set()
+        unknown = sorted(named - set(self.variants))
+        if unknown:
+            raise ValueError(
+                f"evaluation.contrasts names {unknown[0]!r}, which is no variant; allowed: {', '.join(self.variants)}"
+            )
+        return self
+
+    @property
+    def repeats(self) -> list[str]:
+        """The A/A variants: the baseline trained again. They measure noise and compete with nobody."""
+        baseline = self.variants[self.evaluation.baseline]
+        return [
+            name
+            for name, variant in self.variants.items()
+            if name != self.evaluation.baseline and variant.model_copy(update={"repeat": baseline.repeat}) == baseline
+        ]
+
+    @property
+    def seeds_of_all_looks(self) -> list[int]:
+        """`seeds`, and those that later looks may ask for."""
+        return self._seeds(max(self.evaluation.looks, default=0))
+
+    @property
+    def extra_seeds(self) -> list[int]:
+        """Seeds of the baseline alone."""
+        return self._seeds(self.evaluation.baseline_seeds or 0)[len(self.seeds) :]
+
+    def _seeds(self, count: int) -> list[int]:
+        """`seeds`, filled up to `count` with the numbers after the largest."""
+        following = max(self.seeds) + 1
+        return [*self.seeds, *range(following, following + max(count - len(self.seeds), 0))]
+
     def cells(self) -> Iterator[Cell]:
-        """Every cell, variants in the order of the file, seeds within."""
-        return (Cell(variant, seed) for variant in self.variants for seed in self.seeds)
+        """Every cell that is sure to be asked for: variants in the order of the file, seeds within; then the baseline's
+        own. What later looks ask for, the first must say (`cells.asked`)."""
+        yield from (Cell(variant, seed) for variant in self.variants for seed in self.seeds)
+        yield from (Cell(self.evaluation.baseline, seed) for seed in self.extra_seeds)
 
 
 def load(path: str | Path) -> Study:

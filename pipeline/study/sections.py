@@ -281,6 +281,33 @@ class Evaluation(Section):
     """family-wise error rate: all simultaneous intervals hold at once with probability 1 - alpha"""
     pairing: Pairing = "none"
     """seeds: what a seed does to all variants is taken out of the noise (docs/evidence.md says when that pays)"""
+    baseline_seeds: Annotated[int, Field(ge=2)] | None = None
+    """how many seeds the baseline alone has, if more than `seeds`: the next numbers; every interval gets narrower"""
+    wanted: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """the AP difference that the study is for: what `power` plans for, and below which a look stops a variant"""
+    looks: list[Annotated[int, Field(ge=3)]] = []
+    """numbers of seeds at which the study is judged; the first is that of `seeds`, later looks train what is open"""
+    contrasts: list[list[str]] | Literal["all"] = []
+    """further differences: [a, b] for a - b, [both, a, b] for both - a and both - b; all: every pair of variants"""
+
+    @model_validator(mode="after")
+    def _looks_rise(self) -> Evaluation:
+        if self.looks and (len(self.looks) < 2 or self.looks != sorted(set(self.looks))):
+            raise ValueError(f"looks {self.looks}: two numbers of seeds or more, rising, such as [3, 6, 10]")
+        if self.looks and self.wanted is None:
+            raise ValueError("`looks` needs `wanted`, the AP difference below which a variant is given up")
+        if self.looks and self.baseline_seeds:
+            raise ValueError(
+                "`baseline_seeds` and `looks`: the looks train the baseline on already; keep one of the two"
+            )
+        if self.baseline_seeds and self.pairing == "seeds":
+            raise ValueError(
+                "`baseline_seeds` needs `pairing: none`: a run of the baseline without a partner says nothing in pairs"
+            )
+        short = next((entry for entry in self.contrasts if len(set(entry)) < 2), None)
+        if short is not None and self.contrasts != "all":
+            raise ValueError(f"contrasts: {short} must name two variants or more, each once")
+        return self
 
 
 class Tracking(Section):

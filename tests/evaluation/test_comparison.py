@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -61,7 +62,7 @@ def test_finds_what_is_there(full):
     found = {name: row.verdict for name, row in full.variants.items()}
     assert found == {"baseline": None, "same": "not_shown", "sharp": "better", "blunt": "worse"}
     assert full.claim == "full"
-    assert full.degrees_of_freedom == 8
+    assert 8 < full.degrees_of_freedom < 39  # 4 x 2 of the seeds, 39 of the images, by their shares
     sharp = full.variants["sharp"]
     assert sharp.p_improve == (9, 9)
     assert sharp.p_adjusted < 0.05 < full.variants["same"].p_adjusted
@@ -162,7 +163,7 @@ def test_a_missing_seed_is_listed_and_its_variant_not_compared():
     row = found.variants["sharp"]
     assert (row.n, row.verdict, row.delta, row.p_adjusted) == (2, "not_claimed", None, None)
     assert row.mean is not None
-    assert found.degrees_of_freedom == 6  # three complete groups
+    assert found.power_basis.variants == 2
     alone = compare(GT, runs(variants=("baseline", "same", "blunt")), resamples=150)
     assert found.variants["blunt"].ci_low == alone.variants["blunt"].ci_low
 
@@ -181,6 +182,7 @@ def test_few_boxes_are_counted_and_not_compared(full):
     assert outcome.details["boxes"] == {"AP/class 3": 0}
     assert full.descriptive["AP/class 3"].too_few
     assert full.descriptive["AP_small"].boxes >= 30
+    assert full.descriptive["AP_small"].units >= 8
     assert not full.descriptive["AP_small"].too_few
     few = compare(dataset(1, images=40, boxes=25), runs(variants=("baseline", "sharp")), resamples=100)
     cells = [cell for m in few.descriptive.values() for cell in m.variants.values()]
@@ -221,3 +223,146 @@ def test_a_ground_truth_without_boxes_is_an_error():
 def test_an_unknown_baseline_is_an_error():
     with pytest.raises(UserError, match="baseline 'plain' is not among the runs: baseline, same"):
         compare(GT, runs(variants=("baseline", "same")), baseline="plain")
+
+
+def groups_of(size):
+    return {image["id"]: f"clip {i // size}" for i, image in enumerate(GT["images"])}
+
+
+def test_groups_are_drawn_and_few_of_them_are_told():
+    found = compare(GT, runs(), resamples=150, groups=groups_of(4))
+    (outcome,) = [o for o in found.refusals if o.kind == "few_units"]
+    assert (found.units, found.grouped, found.images, found.claim) == (10, True, 40, "full")
+    assert "10 groups of images" in outcome.text
+    assert "few_units" not in kinds(compare(GT, runs(), resamples=100))
+    alone = compare(GT, runs(), resamples=150, groups=groups_of(1))
+    assert (alone.units, alone.grouped) == (40, True)
+
+
+def test_below_eight_groups_nothing_is_claimed():
+    found = compare(GT, runs(), resamples=100, groups=groups_of(6))
+    assert (found.units, found.claim) == (7, "refused")
+    assert {row.verdict for row in found.variants.values()} == {"not_claimed"}
+    assert "fewer than 8 nothing is compared" in next(o.text for o in found.refusals if o.kind == "few_units")
+
+
+def test_copies_are_no_seeds():
+    given = {variant: {seed: run(variant, 0) for seed in (0, 1, 2)} for variant in ("baseline", "sharp")}
+    found = compare(GT, given, resamples=100)
+    (outcome,) = [o for o in found.refusals if o.kind == "copied_seeds"]
+    assert found.claim == "one_seed"
+    assert found.variants["sharp"].verdict == "not_claimed"
+    assert outcome.details["copies"] == [[v, s, 0] for v in ("baseline", "sharp") for s in (1, 2)]
+    assert "sharp seed 1 equals seed 0" in outcome.text
+
+
+def test_copies_of_one_variant_leave_all_with_the_distinct_seeds():
+    given = runs(seeds=(0, 1, 2, 3))
+    given["sharp"][3] = given["sharp"][1]
+    found = evaluated(given, seeds=(0, 1, 2, 3))
+    assert (found.claim, found.k) == ("full", 3)
+    again = evaluated(runs())
+    assert found.variants["sharp"].delta == again.variants["sharp"].delta
+
+
+def test_equal_checkpoints_are_copies_too():
+    found = evaluated(runs(), checkpoints={("blunt", 0): "abc", ("blunt", 2): "abc"})
+    assert found.claim == "two_seeds"
+
+
+def test_a_diverged_seed_is_kept_named_and_costs_the_others_nothing():
+    given = runs()
+    given["sharp"][2] = []
+    found = evaluated(given)
+    (far,) = [o for o in found.refusals if o.kind == "seed_diverged"]
+    (unequal,) = [o for o in found.refusals if o.kind == "unequal_spread"]
+    assert [(c["variant"], c["seed"], c["ap"]) for c in far.details["cells"]] == [("sharp", 2, 0.0)]
+    assert "python -m pipeline rerun sharp 2" in far.text
+    assert unequal.details["groups"]["sharp"]["judged_by"] == "judged by its own"
+    assert found.variants["sharp"].n == 3  # nothing is dropped
+    assert found.variants["sharp"].verdict == "not_shown"
+    assert found.variants["blunt"].verdict == "worse"
+    assert found.variants["blunt"].se == pytest.approx(evaluated(runs()).variants["blunt"].se, rel=0.2)
+
+
+def test_looking_again_undeclared_costs_level():
+    once, thrice = evaluated(runs()), evaluated(runs(), looked=(3, 6, 10))
+    assert "looked_again" not in kinds(once)
+    (outcome,) = [o for o in thrice.refusals if o.kind == "looked_again"]
+    assert "looked at 3 times" in outcome.text
+    assert thrice.alpha == pytest.approx(0.05 / 3)
+    assert thrice.critical_value > once.critical_value
+    assert "looked_again" not in kinds(evaluated(runs(), looked=(3,)))
+
+
+def test_harm_in_a_secondary_metric_is_told():
+    found = evaluated(runs(variants=("baseline", "same", "blunt")))
+    worse = {v for v, row in found.variants.items() if row.verdict == "worse"}
+    harm = {v: m for o in found.refusals if o.kind == "secondary_harm" for v, m in o.details["harm"].items()}
+    assert not worse & set(harm)
+    small = {a["id"] for a in GT["annotations"] if a["area"] <= 32**2}
+    boxes = [a for a in GT["annotations"] if not a["iscrowd"]]
+    given = runs(variants=("baseline", "same"))
+    given["large_only"] = {  # every third of the rest is found exactly, of the small ones none
+        s: [
+            {"image_id": a["image_id"], "category_id": a["category_id"], "bbox": a["bbox"], "score": 0.9}
+            for i, a in enumerate(boxes)
+            if a["id"] not in small and (i + s) % 3
+        ]
+        for s in (0, 1, 2)
+    }
+    found = evaluated(given)
+    (outcome,) = [o for o in found.refusals if o.kind == "secondary_harm"]
+    assert "AP_small" in outcome.details["harm"]["large_only"]
+
+
+def test_more_seeds_of_the_baseline_alone():
+    given = runs()
+    given["baseline"] = {seed: run("baseline", seed) for seed in range(6)}
+    found, three = compare(GT, given, resamples=150), compare(GT, runs(), resamples=150)
+    assert (found.k, found.baseline_seeds, found.power_basis.extra) == (3, 6, 3)
+    assert found.variants["sharp"].p_improve == (18, 18)
+    assert "missing_seeds" not in kinds(found)
+    assert found.critical_value == pytest.approx(three.critical_value, rel=0.1)
+
+
+def test_declared_looks_decide_early_and_spare_runs():
+    seeds = tuple(range(6))
+    given = runs(seeds=seeds)
+    settings = Settings(resamples=150, looks=(3, 6), wanted=0.1)
+
+    def looked_at(runs):
+        return evaluate(GT, runs, baseline="baseline", expected_seeds=seeds, settings=settings).comparison
+
+    found = looked_at(given)
+    first = found.looks[0]
+    assert first.seeds == 3
+    assert first.decisions["sharp"] == "better"
+    assert found.variants["sharp"].decided_at == 3
+    assert found.alpha == 0.05
+    spared = {
+        v: {s: d for s, d in of.items() if s < 3 or first.decisions.get(v, "open") == "open"} for v, of in given.items()
+    }
+    again = looked_at(spared)
+    assert again.looks == found.looks
+    assert again.variants["sharp"] == spared_row(found.variants["sharp"], 3)
+    assert "missing_seeds" not in kinds(again)
+
+
+def spared_row(row, seeds):
+    """The same judgement with the runs of the first seeds alone."""
+    import numpy as np
+
+    kept = {s: ap for s, ap in row.runs.items() if int(s) < seeds}
+    values = list(kept.values())
+    return replace(row, runs=kept, n=len(kept), mean=float(np.mean(values)), sd=float(np.std(values, ddof=1)))
+
+
+def test_contrasts_between_variants_are_a_family_of_their_own():
+    settings = Settings(resamples=150, contrasts=(("sharp", "blunt"), ("same", "sharp", "blunt")))
+    found = evaluate(GT, runs(), baseline="baseline", expected_seeds=(0, 1, 2), settings=settings).comparison
+    assert [(row.first, row.second) for row in found.further] == [
+        ("sharp", "blunt"), ("same", "sharp"), ("same", "blunt"),
+    ]  # fmt: skip
+    assert found.further[0].ci_low > 0
+    assert found.variants["sharp"] == evaluated(runs()).variants["sharp"]

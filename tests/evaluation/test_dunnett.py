@@ -59,3 +59,27 @@ def test_known_variance_is_normal():
 def test_values_of_evidence_md():
     assert critical_value(9, 20, 0.05) == pytest.approx(2.94, abs=0.01)
     assert critical_value(9, 40, 0.05) == pytest.approx(2.81, abs=0.01)
+
+
+@pytest.mark.parametrize(("m", "k", "k0"), [(3, 3, 6), (9, 3, 6), (5, 4, 10)])
+def test_more_seeds_of_the_baseline_agree_with_scipy(m, k, k0):
+    rng = np.random.default_rng(m)
+    baseline, variants = rng.normal(0, 1, k0), rng.normal(0, 1, (m, k))
+    result = stats.dunnett(*variants, control=baseline, rng=np.random.default_rng(0))
+    df = m * (k - 1) + k0 - 1
+    np.testing.assert_allclose([adjusted_p(t, m, df, k / (k + k0)) for t in result.statistic], result.pvalue, atol=2e-3)
+
+
+def test_one_sided_agrees_with_scipy():
+    rng = np.random.default_rng(5)
+    groups = rng.normal(0, 1, (5, 4))
+    result = stats.dunnett(*groups[1:], control=groups[0], alternative="greater", rng=np.random.default_rng(0))
+    ours = [adjusted_p(t, 4, 15, one_sided=True) for t in result.statistic if t > 0]
+    np.testing.assert_allclose(ours, result.pvalue[result.statistic > 0], atol=2e-3)
+    assert critical_value(1, 20, 0.05, one_sided=True) == pytest.approx(stats.t.ppf(0.95, 20), rel=1e-6)
+
+
+def test_fewer_nodes_are_enough():
+    """The tabulated upper 5 % points of Dunnett (1964), two-sided, m = 9."""
+    for df, expected in ((5, 4.03), (10, 3.29), (20, 2.95), (60, 2.76)):
+        assert critical_value(9, df, 0.05) == pytest.approx(expected, abs=0.07)

@@ -13,6 +13,7 @@ from pipeline.evaluation.engine import by_pycocotools
 from pipeline.evaluation.matches import match
 from pipeline.evaluation.metrics import RECALLS, all_metrics
 from pipeline.evaluation.resampling import draw, metric_rows, weighted, weighted_ap
+from pipeline.evaluation.units import Units
 
 from .data import dataset, detections, duplicated
 
@@ -95,11 +96,11 @@ def test_recalls_are_whole_multiples_of_a_hundredth_to_the_bit():
 
 def test_draws_are_multinomial_with_the_data_set_itself_first():
     gt = read_ground_truth(dataset(0, images=12))
-    drawn = draw(gt, 4000, seed=1)
+    drawn = draw(gt, Units.of(gt, None), 4000, seed=1)
     assert (drawn.weights[:, 0] == 1).all()
     resamples = drawn.weights[:, 1:]
     assert (resamples.sum(axis=0) == 12).all()
     np.testing.assert_allclose(resamples.mean(axis=1), 1, atol=4 * np.sqrt(11 / 12 / 4000))
     np.testing.assert_allclose(resamples.var(axis=1), 11 / 12, rtol=0.12)
-    assert np.array_equal(drawn.weights, draw(gt, 4000, seed=1).weights)
-    assert not np.array_equal(drawn.weights, draw(gt, 4000, seed=2).weights)
+    assert np.array_equal(drawn.weights, draw(gt, Units.of(gt, None), 4000, seed=1).weights)
+    assert not np.array_equal(drawn.weights, draw(gt, Units.of(gt, None), 4000, seed=2).weights)

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.evaluation import Comparison, VariantComparison, outcomes
+from pipeline.evaluation.comparison import HalfOfIt
 from pipeline.evaluation.descriptive import Described, Descriptive
+from pipeline.evaluation.planning import Needed
 from pipeline.evaluation.settings import Claim
 from pipeline.evaluation.verdicts import verdict
 
@@ -55,7 +57,7 @@ def comparison_of(
     if seeds <= 2 and not config_differs:
         refusals.append(outcomes.one_seed(0) if seeds == 1 else outcomes.two_seeds(list(k), 0.004))
     few = {metric: row.boxes for metric, row in descriptive.items() if row.too_few}
-    refusals += [outcomes.too_few_boxes(few)] if few else []
+    refusals += [outcomes.too_few_boxes(few, few)] if few else []
     claims: dict[int, Claim] = {1: "one_seed", 2: "two_seeds"}
     claim: Claim = "refused" if config_differs else claims.get(seeds, "full")
     se = float(np.hypot(0.05 / np.sqrt(images), 0.004 * np.sqrt(2 / seeds)))
@@ -66,7 +68,9 @@ def comparison_of(
         split="val",
         seeds=tuple(k),
         k=seeds,
+        baseline_seeds=seeds,
         images=images,
+        units=images,
         resamples=2000,
         resample_seed=0,
         alpha=0.05,
@@ -77,7 +81,10 @@ def comparison_of(
         seed_sd=0.004 if seeds > 1 else None,
         degrees_of_freedom=len(everyone) * (seeds - 1) if seeds > 1 else None,
         critical_value=CRITICAL,
-        minimum_detectable=CRITICAL * se if seeds > 1 and compared else None,
+        minimum_detectable=1.3 * CRITICAL * se if seeds > 1 and compared else None,
+        least_observed=CRITICAL * se if seeds > 1 and compared else None,
+        half_of_it=HalfOfIt(0.1, 2.4) if seeds > 1 and compared else None,
+        needed=Needed(0.65 * CRITICAL * se, 20, 187, 4 * images) if seeds > 1 and compared else None,
         variants={name: _outcome(name, runs, compared, claim, se) for name in everyone},
         descriptive=descriptive,
         power=_power(images) if seeds > 1 else (),
@@ -121,7 +128,10 @@ def _outcome(
         seed_deltas=tuple((values - base).tolist()),
         p_improve=(int((values[:, None] > base).sum()), values.size * base.size),
         p_adjusted=float(np.exp(-abs(delta) / se)) if full else None,
+        p_chance=0.4 if full else None,
+        p_region=(0.2, 0.7, 0.1) if full else None,
         verdict=verdict(low, high, 0.005) if full else "not_claimed",
+        exaggeration=1.2 if full else None,
     )
 
 
@@ -148,5 +158,5 @@ def _descriptive(
                 delta = mean - float(means[metric, "baseline"])
                 low, high, p = delta - 0.01, delta + 0.01, float(np.exp(-90 * abs(delta)))
                 rows[name] = replace(rows[name], delta=delta, ci_low=low, ci_high=high, p_bh=p)
-        found[metric] = Descriptive(boxes=boxes, too_few=boxes < outcomes.TOO_FEW_BOXES, variants=rows)
+        found[metric] = Descriptive(boxes=boxes, units=boxes, too_few=boxes < outcomes.TOO_FEW_BOXES, variants=rows)
     return found

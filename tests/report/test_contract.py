@@ -95,7 +95,11 @@ def test_a_full_study(tmp_path: Path) -> None:
     assert row.verdict == "better"  # its boxes are much closer
     bounds = interval(row.ci_low, row.ci_high)
     assert f"**Better** (the whole interval is above zero): cbam {signed(row.delta)} {bounds}." in text
-    assert f"differences of {number(evidence.comparison.minimum_detectable)} AP or more" in text
+    assert (
+        f"differences of {number(evidence.comparison.minimum_detectable)} AP or more would be shown in 8 of 10" in text
+    )
+    assert f"an observed one below {number(evidence.comparison.least_observed)} could not count" in text
+    assert "*As many by luck*" in text
     assert "never seen (0)" in text
     assert "largest gain: F1 of" in text
     assert text.count("maxDets=100 ]") == 3 * 10

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.evaluation import Comparison
+from pipeline.evaluation.comparison import Look
+from pipeline.evaluation.further import Further
 from pipeline.evaluation.noise import noise_floor
 from pipeline.records.card import EqualFiles
 from pipeline.records.run import LoadedWeights
 from pipeline.records.study import Git
-from pipeline.report import verdict
+from pipeline.report import judgements, verdict
+from pipeline.report.headline import headline
 from pipeline.report.words import interval, number, signed
 from pipeline.results.read import Evidence, read
 
@@ -52,13 +54,12 @@ def test_the_study_says_what_it_could_have_shown(evidence: Evidence) -> None:
     comparison = evidence.comparison
     assert f"differences of {number(comparison.minimum_detectable)} AP or more" in text
     assert "k = 3 seeds, V = 500 images (val), m = 10 variants against baseline" in text
-    for bought in (f"10 seeds would show {number(_effect(comparison, 10, 500))}", "2,000 images would show"):
-        assert bought in text
-    assert f"{number(_effect(comparison, 3, 2000))}." in text
-
-
-def _effect(comparison: Comparison, seeds: int, images: int) -> float:
-    return next(row["effect"] for row in comparison.power if (row["seeds"], row["images"]) == (seeds, images))
+    assert f"an observed one below {number(comparison.least_observed)} could not count" in text
+    assert "Half of that is shown in 10 % of them, and then overstated 2.4 times" in text
+    assert (
+        f"To show {number(comparison.needed.wanted)}: either 20 seeds a variant (187 more runs) or 2,000 images."
+        in text
+    )
 
 
 @pytest.mark.parametrize("settings", [{}, {"seeds": 1}, {"seeds": 2}, {"config_differs": True}, {"broken": True}])
@@ -138,3 +139,37 @@ def test_the_noise_floor_is_told_in_its_own_words(evidence: Evidence) -> None:
     assert floor
     noisy = evidence.comparison.model_copy(update={"noise_floor": floor})
     assert floor.text in verdict.threats(replace(evidence, comparison=noisy))
+
+
+def test_images_that_may_not_be_independent_are_the_first_threat(evidence: Evidence) -> None:
+    def first(**changes: Any) -> str:
+        comparison = evidence.comparison.model_copy(update=changes)
+        return verdict.threats(replace(evidence, comparison=comparison))[0]
+
+    assert first().startswith("Pictures are taken as independent of each other: no groups")
+    assert first(frames=True).startswith("File names look like frames of videos.")
+    assert "form 30 groups" in first(grouped=True, units=30)
+
+
+def test_looks_and_further_contrasts_have_their_tables(evidence: Evidence) -> None:
+    assert judgements.looks(evidence) is judgements.further(evidence) is None
+    looks = (Look(3, 0.0003, {"se": "better", "cbam": "futile", "eca": "open"}),)
+    further = (Further("se", "eca", 0.01, 0.002, 0.004, 0.016, 0.001),)
+    changes = {"looks": looks, "declared_looks": (3, 10), "wanted": 0.01, "further": further}
+    changed = replace(evidence, comparison=evidence.comparison.model_copy(update=changes))
+    table = judgements.looks(changed)
+    assert table
+    assert [row[3].text for row in table.rows] == ["better", "stopped: what is wanted is out of reach", "open"]
+    assert "31 runs of 110: 79 saved" in verdict.saved(changed)
+    pairs = judgements.further(changed)
+    assert pairs
+    assert [str(entry.text) for entry in pairs.rows[0]] == ["se − eca", "+0.010", "[+0.004, +0.016]", "0.001"]
+
+
+def test_a_small_win_is_called_small(evidence: Evidence) -> None:
+    name = next(name for name, row in evidence.outcomes.items() if row.verdict == "better")
+    row = replace(evidence.outcomes[name], small=True)
+    variants = {**evidence.comparison.variants, name: row}
+    changed = replace(evidence, comparison=evidence.comparison.model_copy(update={"variants": variants}))
+    assert "by less than matters" in "\n".join(verdict.verdict(changed))
+    assert "better, but by less than matters" in str(headline(changed).rows)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from pipeline.commands import presets
 from pipeline.common.errors import UserError
-from pipeline.study import Cell, load, sections
+from pipeline.study import Cell, Study, load, sections
 from pipeline.study.sections import Insertion
 from tests.conftest import ROOT, TINY
 
@@ -133,3 +135,36 @@ def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
 
 def test_every_place_has_its_words() -> None:
     assert list(sections.PLACES) == list(get_args(sections.Place))
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "said"),
+    [
+        ({"looks": [3, 3], "wanted": 0.01}, "rising"),
+        ({"looks": [3, 6]}, "needs `wanted`"),
+        ({"looks": [4, 6], "wanted": 0.01}, "starts at 4, but `seeds` has 3"),
+        ({"looks": [3, 6], "wanted": 0.01, "baseline_seeds": 6}, "keep one of the two"),
+        ({"baseline_seeds": 3}, "no more than the 3"),
+        ({"baseline_seeds": 6, "pairing": "seeds"}, "without a partner"),
+        ({"contrasts": [["se"]]}, "two variants or more"),
+        ({"contrasts": [["se", "cbam"]]}, "'cbam', which is no variant"),
+    ],
+)
+def test_what_is_evaluated_fits_the_study(evaluation: dict[str, Any], said: str) -> None:
+    content = {
+        "dataset": {"source": "roadmarks"}, "variants": {"baseline": {}, "se": {"attention": "se"}}, "seeds": [0, 1, 5],
+        "evaluation": evaluation,
+    }  # fmt: skip
+    with pytest.raises(ValidationError, match=re.escape(said)):
+        Study.model_validate(content)
+
+
+def test_seeds_beyond_the_list_are_the_next_numbers() -> None:
+    content = {
+        "dataset": {"source": "roadmarks"}, "variants": {"baseline": {}, "se": {"attention": "se"}}, "seeds": [0, 1, 5],
+    }  # fmt: skip
+    more = Study.model_validate({**content, "evaluation": {"baseline_seeds": 5}})
+    assert more.extra_seeds == [6, 7]
+    assert [str(cell) for cell in more.cells()][-2:] == ["baseline-6", "baseline-7"]
+    looks = Study.model_validate({**content, "evaluation": {"looks": [3, 4], "wanted": 0.01}})
+    assert (looks.extra_seeds, looks.seeds_of_all_looks) == ([], [0, 1, 5, 6])
