@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MMCV_WHEELS TORCH PYTHON
 export DVC_NO_ANALYTICS = 1
 
-.PHONY: help setup wheel repro ui test test-slow lint format docs evidence audit
+.PHONY: help setup wheel repro ui test test-slow test-gpu lint format docs evidence audit
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: lint ## lint, types and all tests but the slow ones
 
 test-slow: setup ## the long proofs
 	@OMP_NUM_THREADS=1 pytest -m slow
+
+test-gpu: setup ## on a machine with a GPU: operators, modules and training on it; writes reports/gpu.md
+	@pytest -rs -m gpu tests/gpu
 
 lint: setup ## style, spelling and types, changing nothing
 	@ruff check .

@@ -71,7 +71,22 @@ class _DrawsByName(TorchFunctionMode):
             if name is not None:
                 _seed_torch(derive(self.seed, "init", name, self.drawn[name]))
                 self.drawn[name] += 1
+                if target.device.type != "cpu":
+                    return _drawn_on_the_cpu(func, target, args, kwargs)
         return func(*args, **kwargs)
+
+
+def _drawn_on_the_cpu(
+    func: Callable[..., Any], target: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> torch.Tensor:
+    """Fill `target` as `func` would on a CPU: a GPU's generator draws other numbers from the same seed."""
+    values = torch.empty_like(target, device="cpu")
+    if args:
+        func(values, *args[1:], **kwargs)
+    else:
+        func(**{**kwargs, "tensor": values})
+    with torch.no_grad():
+        return target.copy_(values)
 
 
 def initialise(model: nn.Module, seed: int) -> None:
