@@ -41,7 +41,8 @@ def sync(paths: Paths, *, uri: str | None = None) -> Receipt:
     address = resolve(paths, uri)
     found = sources.read(paths)
     contents = project(found)
-    cells = [str(cell) for cell in found.study.cells()]
+    looked_for = [f"{cell.variant}-{cell.seed}" for cell in found.evidence.cells]  # those of later looks too
+    cells = list(dict.fromkeys([*map(str, found.study.cells()), *looked_for]))
     with one_writer(paths), store_errors(shown(paths, address)):
         store = open_store(paths, address, found.study.study)
         receipt = Receipt(experiment=found.study.study, experiment_id=store.experiment_id, uri=shown(paths, address))

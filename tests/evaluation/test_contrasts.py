@@ -145,7 +145,7 @@ def test_equal_variants_share_the_ranks():
 @pytest.mark.parametrize("pairing", ["none", "seeds"])
 def test_nine_useless_variants_are_called_different_in_one_study_of_twenty(pairing):
     rng = np.random.default_rng(0)
-    studies, wrong = 600, 0
+    studies, wrong = 300, 0
     same = np.zeros((10, 3, 2))  # images without influence: the error is that of the seeds alone
     for _ in range(studies):
         points = rng.normal(0, 0.005, (10, 3)) + (rng.normal(0, 0.02, 3) if pairing == "seeds" else 0)
