@@ -17,6 +17,7 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from torch import nn
 
+from pipeline.detector import registered  # noqa: F401  (registers what resolved configs name)
 from pipeline.detector.counting import operations
 from pipeline.detector.device import hardware, use_device
 from pipeline.detector.memory import peak_bytes
