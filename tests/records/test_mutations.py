@@ -158,9 +158,9 @@ def test_two_hundred_files(files: Any, tmp_path_factory: pytest.TempPathFactory,
 
 
 @pytest.mark.slow
-@settings(COMMON, max_examples=4000)
+@settings(COMMON, max_examples=2000)
 @given(data=st.data(), seed=st.integers(0, 2**32))
-def test_four_thousand_files(files: Any, tmp_path_factory: pytest.TempPathFactory, data: Any, seed: int) -> None:
+def test_two_thousand_files(files: Any, tmp_path_factory: pytest.TempPathFactory, data: Any, seed: int) -> None:
     name = data.draw(st.sampled_from(sorted(files[1])))
     holds(files, name, seed, tmp_path_factory.getbasetemp() / "mutated")
 
