@@ -35,7 +35,7 @@ def widen(pixels: Tensor, layer: nn.Linear, like: Tensor) -> Tensor:
     if memory_format(like) == torch.channels_last:
         return as_maps(linear(pixels, layer)[0], like)
     weight, bias = at_least_float32(layer.weight), at_least_float32(layer.bias)
-    product = torch.baddbmm(bias[:, None], weight.expand(pixels.shape[0], -1, -1), pixels.transpose(1, 2))
+    product = torch.baddbmm(bias[:, None], weight.expand(like.shape[0], -1, -1), pixels.transpose(1, 2))
     return product.unflatten(2, like.shape[2:]).to(like.dtype)
 
 
