@@ -25,9 +25,9 @@ repro: setup ## the study of params.yaml, to its report (ENGINE=slurm: on a clus
 ui: setup ## MLflow's pages over the study, on this machine
 	@python -m pipeline ui
 
-# One thread a process: the tests train, and two such processes beat one with two threads. A file stays together.
+# One thread a process. Three processes on two cores: many tests wait for servers and clusters. A file stays together.
 test: lint ## lint, types and all tests but the slow ones
-	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 pytest -n 3 --dist loadfile
 
 test-slow: setup ## the long proofs
 	@OMP_NUM_THREADS=1 pytest -m slow
