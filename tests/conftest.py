@@ -127,3 +127,8 @@ def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
 def project(tmp_path: Path) -> Project:
     """A fresh clone with the tiny study, nothing run yet."""
     return clone(tmp_path / "project")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole studies first: with a file to a process, the longest files must not begin last."""
+    items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
