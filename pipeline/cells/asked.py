@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.cells.state import Standing, finished, standing
+from pipeline.cells.state import Standing, finished, predictions, standing
 from pipeline.common.files import digest
-from pipeline.common.paths import CellPaths, Paths
+from pipeline.common.paths import Paths
 from pipeline.records import Manifest
 from pipeline.records.looks import Decision, Decisions
 from pipeline.study.params import Cell, Study
@@ -92,9 +92,9 @@ def _decide(
         if cell.variant not in study.repeats:
             identity = fingerprints.of(cell.variant, cell.seed)
             assert identity is not None
-            working = paths.cell(identity)
-            folder = working if working.done.exists() else CellPaths(paths.run(cell.variant, cell.seed))
-            runs.setdefault(cell.variant, {})[cell.seed] = folder.predictions
+            file = predictions(cell, identity, paths)
+            assert file is not None, f"{cell} is not finished"  # a look is worked out once all its cells are
+            runs.setdefault(cell.variant, {})[cell.seed] = file
     held = evaluation.decide(
         paths.coco / manifest.reported.annotations,
         runs,

@@ -48,12 +48,24 @@ def standing(cell: Cell, fingerprint: str | None, paths: Paths) -> Standing:
 
 
 def finished(cell: Cell, fingerprint: str, paths: Paths) -> Run | None:
-    """The run of a cell that is done: in its working folder, marked whole, or collected (which is whole by itself)."""
+    """The run of a cell that is done."""
+    found = _results(cell, fingerprint, paths)
+    return found[1] if found else None
+
+
+def predictions(cell: Cell, fingerprint: str, paths: Paths) -> Path | None:
+    """The detections of a cell that is done."""
+    found = _results(cell, fingerprint, paths)
+    return found[0].predictions if found else None
+
+
+def _results(cell: Cell, fingerprint: str, paths: Paths) -> tuple[CellPaths, Run] | None:
+    """Where a finished cell lies: in its working folder, marked whole, or collected (which is whole by itself)."""
     working, collected = paths.cell(fingerprint), CellPaths(paths.run(cell.variant, cell.seed))
     for folder, whole in ((working, working.done.exists()), (collected, True)):
         run = Run.read_if_there(folder.run) if whole else None
         if run and run.fingerprint == fingerprint:
-            return run
+            return folder, run
     return None
 
 
@@ -65,7 +77,7 @@ def collect(cell: Cell, fingerprint: str, paths: Paths, target: Path | None = No
     """
     source = paths.cell(fingerprint)
     run = Run.read(source.run)
-    with replacing(target or paths.runs / cell.variant / str(cell.seed)) as part:
+    with replacing(target or paths.matrix_run(cell.variant, cell.seed)) as part:
         copy = CellPaths(part)
         for original in source.outputs[:-1]:
             shutil.copyfile(original, part / original.name)

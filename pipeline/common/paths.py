@@ -85,8 +85,11 @@ class Paths:
 
     def run(self, variant: str, seed: int) -> Path:
         """A collected cell: among variants x seeds, or beyond them."""
-        beyond, among = self.more_run(variant, seed), self.runs / variant / str(seed)
+        beyond, among = self.more_run(variant, seed), self.matrix_run(variant, seed)
         return beyond if beyond.exists() and not among.exists() else among
+
+    def matrix_run(self, variant: str, seed: int) -> Path:
+        return self.runs / variant / str(seed)
 
     def more_run(self, variant: str, seed: int) -> Path:
         return self.more / variant / str(seed)

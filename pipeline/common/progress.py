@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pipeline.common.text import lines
+
+OnProgress = Callable[[int, int], None]  # told how many are done, and of how many
 
 
 def duration(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +17,7 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from torch import nn
 
+from pipeline.common.progress import OnProgress
 from pipeline.detector import registered  # noqa: F401  (registers what resolved configs name)
 from pipeline.detector.counting import operations
 from pipeline.detector.device import hardware, use_device
@@ -29,7 +30,6 @@ from pipeline.records.cost import Latency, Memory, Throughput, VariantCost
 LEAST, MOST = 20, 100  # rounds: what P95 and P99 take
 SECONDS = 120.0  # beyond the least, no more rounds than fit into so many seconds
 BATCH, BATCH_ROUNDS = 8, 5  # of the throughput; fewer rounds, since each has eight images
-Progress = Callable[[int, int], None]
 
 
 def measure(
@@ -37,7 +37,7 @@ def measure(
     image_size: tuple[int, int],
     rounds: int | None = None,
     warmup: int = 2,
-    progress: Progress = lambda done, total: None,
+    progress: OnProgress = lambda done, total: None,
 ) -> Cost:
     """Cost of each variant on images of `image_size` (width, height), weights as initialised.
 
@@ -93,7 +93,7 @@ def _interleaved(
     device: torch.device,
     rounds: int,
     warmup: int,
-    progress: Progress = lambda done, total: None,
+    progress: OnProgress = lambda done, total: None,
 ) -> dict[str, list[float]]:
     """Variant -> seconds of each round."""
     seconds: dict[str, list[float]] = {name: [] for name in models}

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
@@ -19,15 +19,14 @@ from pathlib import Path
 from pipeline.cells import failures
 from pipeline.common.errors import UserError
 from pipeline.common.paths import CellPaths
+from pipeline.common.progress import OnProgress
 from pipeline.dispatch.devices import Slot
 from pipeline.records import Failure, Plan
 from pipeline.records.estimate import Timing
 
-Progress = Callable[[int, int], None]
-
 
 def time_variants(
-    plans: Mapping[str, Plan], slots: Sequence[Slot], seconds: float, progress: Progress
+    plans: Mapping[str, Plan], slots: Sequence[Slot], seconds: float, progress: OnProgress
 ) -> dict[str, Timing]:
     """Variant -> timing, for as many variants as `seconds` suffice for; at least one a slot.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.common.errors import UserError
+from pipeline.common.progress import OnProgress
 from pipeline.evaluation import outcomes
 from pipeline.evaluation.assemble import Design, assemble
 from pipeline.evaluation.boxes import (
@@ -26,7 +27,7 @@ from pipeline.evaluation.examples import choose, examples
 from pipeline.evaluation.matches import positives
 from pipeline.evaluation.metrics import RECALLS, coco_metrics
 from pipeline.evaluation.noise import noise_floor
-from pipeline.evaluation.runs import Cell, Measured, Progress, Runs, measure, values
+from pipeline.evaluation.runs import Cell, Measured, Runs, measure, values
 from pipeline.evaluation.settings import DEFAULT, Pairing, Settings
 from pipeline.evaluation.units import Units, image_groups
 from pipeline.records.results import BoxCounts, BoxTable, Curves, ErrorTypes, Examples
@@ -87,7 +88,7 @@ def evaluate(
     split: str = "val",
     contracts: Mapping[str, Mapping[str, Any]] | None = None,
     repeats: Runs | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
     groups: Mapping[int, str] | None = None,
     extra_seeds: Sequence[int] = (),
     checkpoints: Mapping[Cell, str] | None = None,

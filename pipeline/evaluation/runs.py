@@ -6,13 +6,14 @@ give the AP that the engine gives, or the resamples would speak of another metri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.common.machine import cores
+from pipeline.common.progress import OnProgress
 from pipeline.evaluation.boxes import Detections, DetectionsSource, Floats, GroundTruth, read_detections
 from pipeline.evaluation.contrasts import Sample
 from pipeline.evaluation.engine import accumulate
@@ -24,7 +25,6 @@ from pipeline.evaluation.settings import Pairing
 from pipeline.evaluation.units import Units
 
 Runs = Mapping[str, Mapping[int, DetectionsSource]]
-Progress = Callable[[int, int], None]
 Cell = tuple[str, int]  # variant, seed
 
 WORTH_PROCESSES = 20_000_000  # detections times resamples; below, starting processes costs more than it saves
@@ -41,7 +41,7 @@ class Measured:
 
 
 def measure(
-    gt: GroundTruth, runs: Runs, units: Units, resamples: int, seed: int, progress: Progress | None = None
+    gt: GroundTruth, runs: Runs, units: Units, resamples: int, seed: int, progress: OnProgress | None = None
 ) -> dict[Cell, Measured]:
     """Every (variant, seed), with the same resamples for all. `progress` is told (done, total)."""
     cells = {

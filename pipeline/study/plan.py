@@ -35,7 +35,8 @@ def make(
     modules |= set((config.get("custom_imports") or {}).get("imports", []))  # a config of the user's own may have some
     repeat = study.variants[variant].repeat
     code = code_digests([TRAINING, *sorted(modules)])
-    counts = {"repeat": repeat, "config": config, "code": code, "versions": versions()}
+    installed = versions()
+    counts = {"repeat": repeat, "config": config, "code": code, "versions": installed}
     content = {key: _without_places(value) for key, value in counts.items()}
     return Plan(
         variant=variant,
@@ -45,7 +46,7 @@ def make(
         notes=list(notes),
         weights=weights,
         code=code,
-        versions=versions(),
+        versions=installed,
         digest=digest({**content, "weights": weights and weights.sha256}),
     )
 
