@@ -1,4 +1,4 @@
-"""Records that the tests of several rooms make up: whole, as the models have them."""
+"""Records of a made-up study, for tests of the report and of MLflow; `tests/made.py` has the single ones."""
 
 from __future__ import annotations
 
@@ -7,52 +7,29 @@ from typing import Any
 from pipeline.records import Card, Cost, Plan, Run
 from pipeline.records.card import BoxesPerImage, EqualFiles, Sizes, SplitCounts
 from pipeline.records.cost import Latency, Memory, Throughput, VariantCost
+from tests import made
 
 VERSIONS = {"python": "3.11.9", "torch": "2.13.0", "onedl-mmdetection": "3.5.1"}
 
 
 def run(variant: str, seed: int, fingerprint: str, **changes: Any) -> Run:
     given = {
-        "fingerprint": fingerprint,
-        "variant": variant,
-        "seed": seed,
-        "state": "done",
         "epochs": 8,
         "steps": 120,
         "seconds": 55.5,
-        "predict_seconds": 1.5,
         "started": 1_760_000_000.0,
         "finished": 1_760_000_060.0,
-        "device": "cpu",
         "hardware": "Made-up CPU @ 2.0 GHz",
-        "host": "here",
-        "threads": 1,
-        "world_size": 1,
         "versions": VERSIONS,
-        "gpu_memory": None,
-        "resumed_from": None,
-        "averaged": False,
-        "weights": None,
         "parameters": 2_600_000,
         "attention_parameters": 0,
-        "checkpoint_sha256": "c" * 64,
         "predictions_sha256": "e" * 64,
     }
-    return Run.model_validate({**given, **changes})
+    return made.run(**{**given, **changes, "variant": variant, "seed": seed, "fingerprint": fingerprint})
 
 
 def plan(variant: str, config: dict[str, Any], digest: str) -> Plan:
-    return Plan(
-        variant=variant,
-        repeat=0,
-        config=config,
-        tuples=[],
-        notes=[],
-        weights=None,
-        code={},
-        versions={"torch": "2.13.0"},
-        digest=digest,
-    )
+    return made.plan(variant=variant, config=config, digest=digest)
 
 
 def split(images: int, classes: dict[str, int]) -> SplitCounts:
