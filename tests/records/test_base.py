@@ -58,7 +58,8 @@ def test_a_key_that_is_missing_is_named(tmp_path: Path) -> None:
         Run.read(tmp_path / "run.json")
 
 
-CONTENTS = [b"", b"{", b"[1, 2]", b"\xff\xfe", b"null", gzip.compress(b"{}", mtime=0)]  # mtime: ids are equal in all processes
+# No clock in the names of tests (mtime): the processes of one run must collect the same.
+CONTENTS = [b"", b"{", b"[1, 2]", b"\xff\xfe", b"null", gzip.compress(b"{}", mtime=0)]
 
 
 @pytest.mark.parametrize("content", CONTENTS)
