@@ -7,26 +7,28 @@ noise of a run counted twice, one pooled variance that nobody checks):
 - error: how often any useless variant is called better or worse
 - coverage: how often all intervals whose truth is known hold it
 - half-width: of the intervals, the mean
+- power: how often the last variant would be shown, were its true difference the 80 % effect that studies of this world
+  print, on average
 
-`--power` adds an effect of the printed size to one variant: how often is it shown? `--looks` plays studies that look
-at 3, 6 and 10 seeds against studies of ten seeds. `--measured` prints what pairing did in a study at hand.
+Studies are kept as they come (`--kept`, lines of JSON) and not played again, so a run that was cut off goes on; after
+a change of the statistics delete the file. `--looks` plays studies that look at 3, 6 and 10 seeds against studies of
+ten seeds. `--measured` prints what pairing did in a study at hand.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.worlds import VARIANTS, WORLDS, Numbers, Study
+from benchmarks.worlds import RESAMPLES, VARIANTS, WORLDS, Numbers, Study
 from pipeline.evaluation import Comparison, pairing_gain
 from pipeline.evaluation.boxes import Floats
 from pipeline.evaluation.contrasts import contrasts
@@ -42,13 +44,13 @@ LOOKS = (3, 6, 10)
 
 @dataclass(frozen=True)
 class Found:
-    """One study by one rule; `shown`: the last variant is called better."""
+    """One study by one rule. `low`: the last variant's lower bound; `detectable`: the printed 80 % effect."""
 
     wrong: bool
     held: bool
     half_width: float
-    shown: bool
-    detectable: float  # the printed 80 % effect
+    low: float
+    detectable: float
 
 
 def by_this_version(study: Study) -> Found:
@@ -85,19 +87,20 @@ def _found(study: Study, intervals: Floats, printed: float) -> Found:
         wrong=bool(((low > 0) | (high < 0))[truth == 0].any()),
         held=bool(((low <= truth) & (truth <= high))[known].all()),
         half_width=float(((high - low) / 2)[known].mean()),
-        shown=bool(low[-1] > 0),
+        low=float(low[-1]),
         detectable=float(printed),
     )
 
 
 def judged(number: int, world: str) -> tuple[Found, Found]:
-    number += list(WORLDS).index(world) * 100_000  # worlds do not share their luck
-    study = WORLDS[world].study(number)
+    """By the first version and by this one."""
+    study = WORLDS[world].study(generator(number, world))
     return by_the_first_version(study), by_this_version(study)
 
 
-def powered(number: int, effect: float) -> bool:
-    return by_this_version(Numbers(effect=effect).study(number)).shown
+def generator(number: int, world: str) -> np.random.Generator:
+    """Worlds share no luck, and neither do studies."""
+    return np.random.default_rng([number, *world.encode()])
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ class Played:
 
 
 def played(number: int, effect: float, wanted: float) -> Played:
-    study = Numbers(k=LOOKS[-1], baseline_seeds=LOOKS[-1], effect=effect).study(number)
+    study = Numbers(k=LOOKS[-1], baseline_seeds=LOOKS[-1], effect=effect).study(generator(number, "looks"))
     sample, good = study.sample, VARIANTS
     held = follow(sample, LOOKS, VARIANTS, ALPHA, EQUIVALENCE, wanted)
     last = {g: (look.seeds, d) for look in held for g, d in look.decisions.items()}
@@ -131,46 +134,47 @@ def main() -> None:
         print(json.dumps(measured_pairing(options.measured), indent=1))
         return
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        if options.power:
-            print("\n".join(power_lines(pool, options.studies)), flush=True)
         if options.looks:
             print("\n".join(look_lines(pool, options.studies)), flush=True)
-        if options.power or options.looks:
             return
-        print(f"{options.studies} studies a world, {VARIANTS} useless variants, 200 resamples")
-        print("| world | error, first | error | coverage | half-width, first | half-width | seconds |")
-        print("|---|--:|--:|--:|--:|--:|--:|")
+        print(f"{options.studies} studies a world, {VARIANTS} useless variants, {RESAMPLES} resamples")
+        heads = ["error", "half-width", "power"]
+        print(f"| world | {' | '.join(f'{head}, first | {head}' for head in heads)} | coverage |")
+        print(f"|---|{'--:|' * 7}")
         for world in options.worlds or WORLDS:
-            start = time.perf_counter()
-            pairs = list(pool.map(partial(judged, world=world), range(options.studies), chunksize=5))
-            print(f"{row(world, pairs)} {time.perf_counter() - start:.0f} |", flush=True)
+            print(row(world, studies(pool, world, options.studies, options.kept)), flush=True)
+
+
+def studies(pool: ProcessPoolExecutor, world: str, count: int, kept: Path) -> list[tuple[Found, Found]]:
+    """Those that are kept, and the rest played."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    lines = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    found = {line["number"]: (Found(*line["first"]), Found(*line["ours"])) for line in lines if line["world"] == world}
+    missing = [number for number in range(count) if number not in found]
+    with kept.open("a") as file:
+        for number, pair in zip(missing, pool.map(partial(judged, world=world), missing), strict=True):
+            line = {"world": world, "number": number, "first": astuple(pair[0]), "ours": astuple(pair[1])}
+            print(json.dumps(line), file=file, flush=True)
+            found[number] = pair
+    return [found[number] for number in range(count)]
 
 
 def row(world: str, pairs: Sequence[tuple[Found, Found]]) -> str:
     first, ours = zip(*pairs, strict=True)
+    effect = np.nanmean([f.detectable for f in ours])
     cells = [
-        share([f.wrong for f in first]),
-        share([f.wrong for f in ours]),
+        *(share([f.wrong for f in rule]) for rule in (first, ours)),
+        *(f"{np.mean([f.half_width for f in rule]):.4f}" for rule in (first, ours)),
+        *(share([f.low + effect > 0 for f in rule]) for rule in (first, ours)),
         share([f.held for f in ours]),
-        f"{np.mean([f.half_width for f in first]):.4f}",
-        f"{np.mean([f.half_width for f in ours]):.4f}",
     ]
     return f"| {world} | {' | '.join(cells)} |"
-
-
-def power_lines(pool: ProcessPoolExecutor, studies: int) -> Iterator[str]:
-    """Power at the mean printed 80 % effect, and at half of it."""
-    printed = [ours.detectable for _, ours in pool.map(partial(judged, world="plain"), range(studies), chunksize=5)]
-    effect = float(np.mean(printed))
-    for part in (1.0, 0.5):
-        shown = list(pool.map(partial(powered, effect=effect * part), range(studies), chunksize=5))
-        yield f"power at {part:g} of the printed effect ({effect * part:.4f} AP): {share(shown)}"
 
 
 def look_lines(pool: ProcessPoolExecutor, studies: int) -> Iterator[str]:
     """`wanted` is what ten seeds show with a power of about 80 %."""
     full = replace(Numbers(), k=LOOKS[-1], baseline_seeds=LOOKS[-1])
-    wanted = float(np.mean([by_this_version(full.study(n)).detectable for n in range(20)]))
+    wanted = float(np.mean([by_this_version(full.study(generator(n, "wanted"))).detectable for n in range(20)]))
     yield f"looks at {LOOKS}, wanted {wanted:.4f} AP"
     for factor in (0.0, 1.0, 1.5):
         found = list(pool.map(partial(played, effect=factor * wanted, wanted=wanted), range(studies), chunksize=5))
@@ -201,7 +205,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=500)
     parser.add_argument("--worlds", nargs="*", choices=list(WORLDS), help="all by default")
-    parser.add_argument("--power", action="store_true")
+    parser.add_argument("--kept", type=Path, default=Path("scratch/evidence.jsonl"))
     parser.add_argument("--looks", action="store_true")
     parser.add_argument("--measured", type=Path, help="a comparison.json: print what pairing did there, and stop")
     parser.add_argument("--workers", type=int, default=None, help="processes; all cores by default")

@@ -61,8 +61,7 @@ class Numbers:
     diverged: int | None = None
     effect: float = 0.0
 
-    def study(self, number: int) -> Study:
-        rng = np.random.default_rng(number)
+    def study(self, rng: np.random.Generator) -> Study:
         groups, columns = VARIANTS + 1, max(self.k, self.baseline_seeds)
         shared, training = np.full(groups, self.shared), np.full(groups, self.seeds)
         for g, factor in self.shared_sds:
@@ -108,9 +107,9 @@ class Detectors:
     strangers alone.
     """
 
-    images: int = 300
-    boxes: int = 1200
-    detections_per_image: float = 8
+    images: int = 150
+    boxes: int = 600
+    detections_per_image: float = 6
     luck: float = 0.06
     taste: float = 0.4
     clips: int = 0
@@ -119,8 +118,7 @@ class Detectors:
     rare: int | None = None
     lost: int = 0
 
-    def study(self, number: int) -> Study:
-        rng = np.random.default_rng(number)
+    def study(self, rng: np.random.Generator) -> Study:
         gt = ground_truth(rng, self.images, 2, self.boxes)
         if self.rare is not None:
             kept = np.flatnonzero(gt.category == 1)[self.rare :]
@@ -130,8 +128,9 @@ class Detectors:
         sight = nature(rng, gt)
         runs = [self._runs(rng, gt, sight, clip, lost=1 <= g <= self.lost) for g in range(VARIANTS + 1)]
         tables = [[match(gt, found) for found in group] for group in runs]
-        sample = _sample(tables, draw(gt, units, RESAMPLES, number), units.count)
-        alone = _sample(tables, draw(gt, Units.of(gt, None), RESAMPLES, number), self.images) if self.clips else sample
+        seed = int(rng.integers(2**32))  # of resamples that owe nothing to what was drawn so far
+        sample = _sample(tables, draw(gt, units, RESAMPLES, seed), units.count)
+        alone = _sample(tables, draw(gt, Units.of(gt, None), RESAMPLES, seed), self.images) if self.clips else sample
         truth = np.zeros(VARIANTS + 1)
         truth[1 : 1 + self.lost] = np.nan
         return Study(sample, truth, alone)

@@ -4,9 +4,10 @@
 the image variance of each run alone. `seeds`: of training, on any images. With k seeds a variant, k_0 of the baseline
 and V images (or groups of images), relative to the V_0 at hand,
 
-    SE²(k, V) = shared V_0 / V  +  (seeds + run V_0 / V) (1/k + 1/k_0)
+    SE²(k, V) = shared V_0 / V  +  (seeds + run V_0 / V) (1/k + baseline/k_0)
 
-with Satterthwaite's degrees of freedom. The effect is the true difference that is shown in 8 of 10 such studies.
+with `baseline` 1, or the ratio of its variance to the pool's where it is judged by its own, and Satterthwaite's degrees
+of freedom. The effect is the true difference that is shown in 8 of 10 such studies.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ MOST_SEEDS, MOST_FACTOR = 100, 1000.0
 class PowerBasis:
     """Variances (AP²) at `images` images, which are `units` units of a resample; `shared` is that of a difference.
 
-    `extra` is how many seeds the baseline has beyond those of a variant.
+    `extra` is how many seeds the baseline has beyond those of a variant, `baseline` the ratio of its variance between
+    seeds to the pool's: 1 where it is judged by the pool.
     """
 
     variants: int  # m
@@ -46,6 +48,7 @@ class PowerBasis:
     alpha: float
     pairing: Pairing
     extra: int = 0
+    baseline: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,33 +77,39 @@ def power_basis(found: Contrasts, images: int, units: int, settings: Settings, a
     """The three variances; needs two seeds. `alpha` is the nominal level of the (last) look."""
     assert found.spread is not None
     variants = range(1, len(found.means))
-    run = min(found.parts.run, found.spread.pooled.value)
+    pooled = found.spread.pooled.value
+    run = min(found.parts.run, pooled)
     return PowerBasis(
         variants=len(variants),
         images=images,
         units=units,
         shared=float(np.mean([found.parts.shared(g, 0) for g in variants])),
         run=run,
-        seeds=found.spread.pooled.value - run,
+        seeds=pooled - run,
         alpha=alpha,
         pairing=settings.pairing,
         extra=found.runs[0] - max(found.runs[1:]),
+        baseline=found.spread.groups[0].value / pooled if pooled > 0 else 1.0,
     )
 
 
 def effect(basis: PowerBasis, seeds: int, images: float) -> float:
     """The true difference (AP) that a study of `seeds` seeds and `images` images shows with a power of 80 %."""
     share = basis.images / images
-    shared = basis.shared * share
-    of_seeds = (basis.seeds + basis.run * share) * (1 / seeds + 1 / (seeds + basis.extra))
-    if shared + of_seeds <= 0:
+    shared, of_run = basis.shared * share, basis.seeds + basis.run * share
+    ours, theirs = of_run / seeds, of_run * basis.baseline / (seeds + basis.extra)
+    variance = shared + ours + theirs
+    if variance <= 0:
         return 0.0
-    groups = basis.variants + (basis.pairing == "none")
-    seed_freedom = groups * (seeds - 1) + (basis.extra if basis.pairing == "none" else 0)
-    image_freedom = max(basis.units / share - 1, 1)
-    freedom = (shared + of_seeds) ** 2 / (shared**2 / image_freedom + of_seeds**2 / seed_freedom)
-    rho = (shared / 2 + of_seeds * seeds / (2 * seeds + basis.extra)) / (shared + of_seeds)
-    return _detectable(basis.variants, basis.alpha, round(rho, 2), freedom) * math.sqrt(shared + of_seeds)
+    blocks = basis.pairing == "seeds"  # in which what a seed does to all is estimated too
+    if basis.baseline == 1:
+        extra = 0 if blocks else basis.extra
+        of_seeds = (ours + theirs) ** 2 / ((basis.variants + 1 - blocks) * (seeds - 1) + extra)
+    else:
+        of_seeds = ours**2 / ((basis.variants - blocks) * (seeds - 1)) + theirs**2 / (seeds + basis.extra - 1)
+    freedom = variance**2 / (shared**2 / max(basis.units / share - 1, 1) + of_seeds)
+    rho = (shared / 2 + theirs) / variance
+    return _detectable(basis.variants, basis.alpha, round(rho, 2), freedom) * math.sqrt(variance)
 
 
 def power_table(

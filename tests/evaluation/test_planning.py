@@ -18,17 +18,20 @@ from pipeline.evaluation.planning import PowerBasis, effect, needed, power_basis
 BASIS = PowerBasis(variants=9, images=500, units=500, shared=2e-5, run=8e-6, seeds=1.6e-5, alpha=0.05, pairing="none")
 
 
-def simulated(groups=4, seeds=5, shared=0.004, run=0.002, trained=0.003, resamples=3000, pairing="none"):
+def simulated(groups=4, seeds=5, shared=0.004, run=0.002, trained=0.003, resamples=3000, pairing="none", baseline=1.0):
     """Runs whose three sources of error are known: SDs of images by variant, images by run, and seeds."""
     rng = np.random.default_rng(0)
     points = rng.normal(0, math.hypot(trained, run), (groups, seeds))
+    points[0] *= baseline
     drawn = rng.normal(0, shared, (groups, 1, resamples)) + rng.normal(0, run, (groups, seeds, resamples))
     return contrasts(Sample(points, drawn, 500, pairing))
 
 
 @pytest.mark.parametrize("pairing", ["none", "seeds"])
-def test_at_hand_it_is_what_eight_in_ten_such_studies_show(pairing):
-    found = simulated(pairing=pairing)
+@pytest.mark.parametrize("baseline", [0.3, 6.0])  # judged by the pool, and by its own
+def test_at_hand_it_is_what_eight_in_ten_such_studies_show(pairing, baseline):
+    found = simulated(pairing=pairing, baseline=baseline)
+    assert (0 in found.spread.wide) is (baseline > 1)
     basis = power_basis(found, 500, 500, Settings(pairing=pairing), 0.05)
     regular = found.regular([1, 2, 3])
     critical = critical_value(3, regular.degrees_of_freedom, 0.05, regular.rho)

@@ -61,10 +61,32 @@ def test_a_wide_group_is_judged_by_its_own_spread_and_a_narrow_one_by_the_others
         assert found.pooled == spread(np.delete(points, [2, 5, 7], axis=0)).pooled
 
 
-def test_equal_groups_seldom_leave_the_pool():
+def test_equal_variants_seldom_leave_the_pool():
     rng = np.random.default_rng(1)
     left = [spread(rng.normal(0, 1, (10, 3))) for _ in range(300)]
-    assert np.mean([bool(found.wide or found.narrow) for found in left]) < 0.07
+    assert np.mean([any(g > 0 for g in (*found.wide, *found.narrow)) for found in left]) < 0.03
+
+
+def test_the_baseline_is_judged_by_its_own_spread_where_it_varies_more_at_ten_percent():
+    points = np.random.default_rng(0).normal(0, 0.01, (6, 4))
+    least = np.sqrt(stats.f.isf(0.10, 3, 15) * seed_variance(points[1:])[0] / np.var([-3, -1, 1, 3], ddof=1))
+    points[0] = np.array([-3, -1, 1, 3]) * least * 1.001
+    found = spread(points)
+    assert found.wide == (0,)
+    assert found.pooled.value == pytest.approx(np.mean(points[1:].var(axis=1, ddof=1)))
+    assert (found.groups[0].value, found.groups[0].degrees_of_freedom) == (pytest.approx(points[0].var(ddof=1)), 3)
+    assert found.ratios[0] == pytest.approx(points[0].var(ddof=1) / found.pooled.value)
+    points[0] *= 0.998
+    assert spread(points).wide == ()
+    assert spread(points).groups[0].degrees_of_freedom == 18
+
+
+def test_a_baseline_is_not_wide_beside_variants_that_learnt_nothing():
+    points = np.random.default_rng(0).normal(0, 0.01, (10, 6))
+    points[0] *= 1.3 * np.sqrt(seed_variance(points[1:5])[0] / points[0].var(ddof=1))
+    points[5:] *= 1e-4
+    assert spread(points).narrow == (5, 6, 7, 8, 9)
+    assert spread(points).wide == ()
 
 
 @pytest.mark.parametrize("pairing", ["none", "seeds"])
