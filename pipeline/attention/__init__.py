@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pipeline.attention import _names
-from pipeline.attention._names import label, module_of
+from pipeline.attention._names import WIDER, label, module_of
 from pipeline.common.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pipeline.attention._base import Attention
 
-__all__ = ["Attention", "build", "known", "label", "module_of", "names", "no_decay", "try_out"]
+__all__ = ["WIDER", "Attention", "build", "known", "label", "module_of", "names", "no_decay", "try_out"]
 
 
 def __getattr__(name: str) -> Any:

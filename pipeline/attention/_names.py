@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from pipeline.common.errors import UserError
 
+WIDER = "pipeline.attention._wider:Wider"  # what a control has, by its import path: it is no attention to choose
 ELSEWHERE = re.compile(r"(?P<where>[A-Za-z_][\w./]*):(?P<kind>[A-Za-z_]\w*)")
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 

@@ -68,7 +68,7 @@ def places(paths: Paths) -> None:
     for sentence in own_attention(host.model):
         print(f"the detector has attention of its own: {sentence}")
     for name, variant in study.variants.items():
-        if variant.attention:
+        if variant.attention or variant.widen:
             print(f"{name}: {_added(study, name)}")
 
 

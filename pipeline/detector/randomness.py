@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmdet.datasets import CocoDataset, MultiImageMixDataset
+from mmdet.datasets import MultiImageMixDataset
 from mmdet.registry import DATA_SAMPLERS, DATASETS, HOOKS
 from mmengine.dataset import ClassBalancedDataset, DefaultSampler, InfiniteSampler, RepeatDataset
 from mmengine.hooks import Hook
@@ -28,6 +28,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 from torch.overrides import TorchFunctionMode
+
+from pipeline.detector.resampled import ResampledDataset
 
 DRAWS = {"normal_", "uniform_", "kaiming_normal_", "kaiming_uniform_", "bernoulli_", "random_", "exponential_"}
 
@@ -151,7 +153,7 @@ class SharedDraws:
 
 
 @DATASETS.register_module()
-class SharedDrawsDataset(SharedDraws, CocoDataset):
+class SharedDrawsDataset(SharedDraws, ResampledDataset):
     """COCO with its own draws."""
 
 

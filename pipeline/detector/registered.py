@@ -5,4 +5,5 @@ import pipeline.detector.history
 import pipeline.detector.loader
 import pipeline.detector.optimizer
 import pipeline.detector.placement
-import pipeline.detector.randomness  # noqa: F401
+import pipeline.detector.randomness
+import pipeline.detector.resampled  # noqa: F401

@@ -22,6 +22,8 @@ from pipeline.detector import checkpoints, history, registered, weights  # noqa:
 from pipeline.detector.device import hardware, use_device
 from pipeline.detector.placement import attention_modules
 from pipeline.detector.predict import predict, use_averaged_weights
+from pipeline.detector.randomness import derive
+from pipeline.detector.resampled import give_seed
 from pipeline.records import Plan, Run
 from pipeline.records.cell import BeatState
 from pipeline.records.plan import Weights
@@ -84,6 +86,7 @@ def cell_config(plan: Plan, seed: int, fingerprint: str, cell: CellPaths, resume
         cfg.model.backbone.init_cfg.checkpoint = str(weights.local(plan.weights))
     cfg.work_dir, cfg.experiment_name = str(cell.folder), fingerprint[:16]
     cfg.randomness = dict(seed=seed)
+    give_seed(cfg.train_dataloader.dataset, derive(seed, "training images"))
     cfg.launcher = "pytorch" if "RANK" in os.environ else "none"
     if resume:
         cfg.load_from, cfg.resume = str(resume), True

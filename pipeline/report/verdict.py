@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pipeline.evaluation import Comparison
+from pipeline.records.study import StudyFacts
 from pipeline.report.blocks import Alert
 from pipeline.report.text import Markdown, escape
 from pipeline.report.words import count, interval, listing, number, percent, plural, signed
@@ -148,8 +149,7 @@ def threats(evidence: Evidence) -> list[Markdown]:
         *_independence(comparison),
         "One data set and one detector: what holds here need not hold for other images, scales or backbones.",
         "The settings were the same for all variants and tuned for none; a variant may want another learning rate.",
-        "One training set: seeds vary what training draws, not the images it sees; other training images may rank "
-        "variants otherwise, and no interval here covers that.",
+        _training_set(study),
         f"The spread between runs is estimated from {plural(comparison.k, 'seed')}, one estimate for all variants.",
         f"The {plural(len(evidence.others), 'comparison')} are covered together at {percent(1 - comparison.alpha)}; "
         f"only {comparison.primary} decides. Sizes, classes, AP50 and AP75 are descriptive.",
@@ -173,6 +173,20 @@ def threats(evidence: Evidence) -> list[Markdown]:
     if comparison.noise_floor:
         lines.append(str(escape(comparison.noise_floor.text)))
     return [Markdown(line) for line in lines]
+
+
+def _training_set(study: StudyFacts) -> str:
+    train = study.params.get("train")
+    if isinstance(train, dict) and train.get("resample"):
+        return (
+            "Every seed drew its training images anew, with replacement and by whole groups where there are any: the "
+            "spread between seeds holds what another training set from the same images does, and each run saw about "
+            "two thirds of them."
+        )
+    return (
+        "One training set: seeds vary what training draws, not the images it sees; other training images may rank "
+        "variants otherwise, and no interval here covers that."
+    )
 
 
 def _independence(comparison: Comparison) -> list[str]:

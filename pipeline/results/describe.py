@@ -20,7 +20,7 @@ from pipeline.records.results import CellResults
 from pipeline.records.study import Article, ArticleRow, Git, ModuleFacts, StudyFacts, VariantFacts
 from pipeline.study.about import about
 from pipeline.study.params import Study
-from pipeline.study.sections import Insertion
+from pipeline.study.sections import WIDEN_TOLERANCE, Insertion, Variant
 
 MACHINE = ("recipe", "device", "processes", "threads", "workers", "val_interval", "log_interval")
 SITES = ".sites."  # the modules where an attention stands, one path each
@@ -92,12 +92,21 @@ def _variant(study: Study, name: str, plan: Plan, baseline: Plan, runs: Sequence
     variant = study.variants[name]
     modules = [module(insertion) for insertion in variant.attention]
     return VariantFacts(
-        title=" + ".join(f"{found.name} at {found.place}" for found in modules) or "no attention",
+        title=" + ".join(f"{found.name} at {found.place}" for found in modules) or _without_attention(variant),
         attention=modules,
         overrides=variant.overrides,
         repeat=variant.repeat,
         config_differences=differences(baseline, plan),
         weights=next((run.weights for run in runs if run.variant == name), None),
+    )
+
+
+def _without_attention(variant: Variant) -> str:
+    if variant.widen is None:
+        return "no attention"
+    return (
+        f"no attention: where {variant.widen} has it, plain 1x1 convolutions with as many parameters (within "
+        f"{WIDEN_TOLERANCE:.0%})"
     )
 
 

@@ -92,8 +92,24 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
+    def _controls_have_a_partner(self) -> Study:
+        allowed = [name for name, variant in self.variants.items() if variant.attention]
+        for name, variant in self.variants.items():
+            if variant.widen and variant.widen not in allowed:
+                raise ValueError(
+                    f"variants.{name}.widen is {variant.widen!r}, which is no variant with attention; "
+                    f"allowed: {', '.join(allowed) or 'none of these variants'}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _evaluation_fits(self) -> Study:
         asked = self.evaluation
+        if self.train.resample and len(self.seeds) < 2:
+            raise ValueError(
+                "train.resample: seeds with one seed: the spread between training sets takes two or more; give more "
+                "seeds, or leave the key out"
+            )
         if asked.looks and asked.looks[0] != len(self.seeds):
             raise ValueError(
                 f"evaluation.looks starts at {asked.looks[0]}, but `seeds` has {len(self.seeds)}: those "

@@ -31,16 +31,17 @@ def make(
     study: Study, variant: str, config: dict[str, Any], weights: Weights | None, notes: Sequence[str] = ()
 ) -> Plan:
     """The plan of a variant, from its resolved config as MMEngine has it (with tuples)."""
-    modules = {attention.module_of(insertion.name) for insertion in study.variants[variant].attention}
+    asked = study.variants[variant]
+    inserted = [attention.WIDER] if asked.widen else [insertion.name for insertion in asked.attention]
+    modules = {attention.module_of(name) for name in inserted}
     modules |= set((config.get("custom_imports") or {}).get("imports", []))  # a config of the user's own may have some
-    repeat = study.variants[variant].repeat
     code = code_digests([TRAINING, *sorted(modules)])
     installed = versions()
-    counts = {"repeat": repeat, "config": config, "code": code, "versions": installed}
+    counts = {"repeat": asked.repeat, "config": config, "code": code, "versions": installed}
     content = {key: _without_places(value) for key, value in counts.items()}
     return Plan(
         variant=variant,
-        repeat=repeat,
+        repeat=asked.repeat,
         config=config,
         tuples=list(tuple_paths(config)),
         notes=list(notes),

@@ -20,6 +20,7 @@ from pipeline import attention
 from pipeline.common.errors import UserError
 from pipeline.study.fields import Line
 
+WIDEN_TOLERANCE = 0.05  # of the parameters that a control is to have
 Pairing = Literal["none", "seeds"]
 Place = Literal["after_conv1", "after_conv2", "after_conv3", "before_add", "after_stage", "neck"]
 PLACES: dict[str, str] = {  # each in words
@@ -137,6 +138,10 @@ class Train(Section):
     """CPU threads of one process; part of the plan, since their number changes the numbers"""
     workers: Annotated[int, Field(ge=0)] = 0
     """processes that load images for one training process; 0: it loads them itself"""
+    resample: Literal["seeds"] | None = None
+    """seeds: every seed draws its training images anew, as many as there are, with replacement and by whole groups of
+    `dataset.group`, so that the spread between seeds holds what another training set does; null: all train on the same
+    images"""
     val_interval: Annotated[int, Field(ge=0)] = 0
     """epochs between two looks at AP on val, for the curves alone; 0: none"""
     log_interval: Annotated[int, Field(ge=1)] = 5
@@ -237,6 +242,9 @@ class Variant(Section):
 
     attention: list[Insertion] = []
     """the modules: a name with its keys beside it, or a list of several; none for a baseline"""
+    widen: Annotated[str, Field(min_length=1)] | None = None
+    """a control: the name of a variant with attention, in whose places plain 1x1 convolutions with as many parameters
+    stand (within 5 % in all), instead of `attention`"""
     overrides: Overrides = {}
     """values to set in this variant's resolved config, by dotted path, after those of the detector"""
     repeat: Annotated[int, Field(ge=0)] = 0
@@ -247,11 +255,19 @@ class Variant(Section):
     def _one_module_written_flat(cls, data: Any) -> Any:
         if data is None:
             return {}
+        if isinstance(data, dict) and data.get("attention", ()) is None:
+            return {key: data[key] for key in data if key != "attention"}
         if not isinstance(data, dict) or isinstance(data.get("attention"), list | None):
             return data
         flat = {key: data[key] for key in data if key in Insertion.model_fields and key != "name"}
         rest = {key: data[key] for key in data if key not in (*flat, "attention")}
         return {"attention": [{"name": data["attention"], **flat}], **rest}
+
+    @model_validator(mode="after")
+    def _a_control_has_no_attention(self) -> Variant:
+        if self.widen and self.attention:
+            raise ValueError("`widen` makes a control, which has no attention: leave `attention` out, or `widen`")
+        return self
 
     @field_validator("attention")
     @classmethod

@@ -132,6 +132,11 @@ def test_threats_are_those_of_this_study(tmp_path: Path, evidence: Evidence) -> 
     for absent in ("without pretrained", "equal content", "uncommitted", "drawn"):
         assert absent not in other
     assert "made without the attention modules" in other
+    assert "One training set" in other
+    params = {**study.params, "train": {"resample": "seeds"}}
+    anew = "\n".join(verdict.threats(replace(evidence, study=study.model_copy(update={"params": params}))))
+    assert "Every seed drew its training images anew" in anew
+    assert "One training set" not in anew
 
 
 def test_the_noise_floor_is_told_in_its_own_words(evidence: Evidence) -> None:

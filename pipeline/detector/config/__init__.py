@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from pipeline.common.errors import UserError
 from pipeline.detector.config import base, own_recipe, study_recipe
+from pipeline.detector.config.control import widened
 from pipeline.detector.config.data import PATHS
 from pipeline.detector.config.model import prepare, single_process_norms
 from pipeline.detector.config.overrides import override
@@ -16,6 +17,7 @@ from pipeline.detector.config.support import refusal
 from pipeline.detector.config.width import make_thin
 from pipeline.detector.places.find import find_sites
 from pipeline.detector.places.maps import host_of
+from pipeline.detector.resampled import declare
 from pipeline.records import Manifest
 from pipeline.study import Study
 from pipeline.study.sections import Variant
@@ -30,13 +32,16 @@ def resolve(study: Study, variant: str | Variant, manifest: Manifest | None = No
     if isinstance(variant, str):
         variant = study.variants[variant]
     cfg = without_attention(study, variant, manifest)
-    if variant.attention:  # last, so that an override may replace a whole backbone and lose no module
+    if variant.attention or variant.widen:  # last, so that an override may replace a backbone and lose no module
         host = host_of(cfg.model.to_dict(), tuple(cfg.resources.image_size))
-        sites = find_sites(host, variant.attention)
-        inserted = [
-            dict(name=insertion.name, options=insertion.options, sites=[asdict(site) for site in found])
-            for insertion, found in zip(variant.attention, sites, strict=True)
-        ]
+        if variant.widen:
+            inserted = widened(host, variant.widen, study.variants[variant.widen].attention)
+        else:
+            sites = find_sites(host, variant.attention)
+            inserted = [
+                dict(name=insertion.name, options=insertion.options, sites=[asdict(site) for site in found])
+                for insertion, found in zip(variant.attention, sites, strict=True)
+            ]
         cfg.model = dict(cfg.model, type="WithAttention", module=cfg.model.type, attention=inserted)
     return cfg
 
@@ -58,6 +63,8 @@ def without_attention(study: Study, variant: Variant, manifest: Manifest | None 
     else:
         study_recipe.apply(cfg, train, manifest)
         hooks, image_size = [], train.image_size
+    if train.resample:
+        declare(cfg.train_dataloader.dataset)
     set_runtime(cfg, train, image_size, hooks)
     for source, overrides in (("detector", detector.overrides), ("variant", variant.overrides)):
         for key, value in overrides.items():

@@ -26,6 +26,8 @@ def _notes(study: Study, resolved: Config) -> Iterator[str]:
     gone = replaced(config, resolved)
     if gone:
         yield f"recipe: {recipe} replaces of {name}: {'; '.join(gone)}"
+    if study.train.resample:
+        yield "every seed draws its training images anew, with replacement and by whole groups where there are any"
     for words in own_attention(build_without_weights(resolved.model)):
         yield f"the detector has attention of its own: {words}"
     for insertion, pairs in zip(resolved.model.get("attention", []), pixel_pairs(resolved), strict=True):
