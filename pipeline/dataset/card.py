@@ -35,7 +35,7 @@ def text(card: Card) -> str:
         pairs = card.likely_leaks.groups[:SHOWN]
         shown = "; ".join(" and ".join(f"{one.split}/{one.file_name}" for one in pair) for pair in pairs)
         lines.append(
-            f"{card.likely_leaks.count:,} likely leaks: near-equal pictures in two splits ({shown}); if they are "
+            f"{card.likely_leaks.count:,} x likely leak: near-equal pictures in two splits ({shown}); if they are "
             "frames of one video, dataset.group keeps them together"
         )
     return "\n".join(lines)

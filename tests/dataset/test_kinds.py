@@ -263,7 +263,7 @@ def test_frames_of_one_video_stay_together_where_groups_are_given(tmp_path: Path
     split = {"val": 0.3, "seed": 0}
     torn = prepare(Coco.model_validate({**given, "split": split}), tmp_path / "torn", (96, 64), tmp_path / "known")
     assert torn.likely_leaks.count >= 30  # nearly every frame of val has a twin in train
-    assert "likely leaks: near-equal pictures in two splits" in text(torn)
+    assert "x likely leak: near-equal pictures in two splits" in text(torn)
     whole = Coco.model_validate({**given, "split": split, "group": group})
     card = prepare(whole, tmp_path / "coco", (96, 64), tmp_path / "known")
     assert card.groups == {"train": 7, "val": 3}
