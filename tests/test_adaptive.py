@@ -16,6 +16,8 @@ import pytest
 
 from tests.conftest import TINY, Project, clone, wait_for
 
+pytestmark = pytest.mark.slow  # seven studies: what a look decides is tested in tests/evaluation/test_looks.py
+
 DATA = {**TINY["dataset"], "val": 10}
 TRAIN = {**TINY["train"], "epochs": 1}
 

@@ -65,6 +65,8 @@ def test_the_report_shows_every_variant_and_its_own_figures(study: Project) -> N
     assert pictures
     for picture in pictures:
         assert (study.root / "reports" / picture).is_file()
+    # six steps from random weights: whatever its modules do, this baseline does not stand
+    assert "> Undertrained: differences of modules may be differences of speed (the AP of baseline is 0.0" in text
 
 
 def test_dvc_shows_the_study(study: Project) -> None:

@@ -43,6 +43,7 @@ def settings(config: str, train: dict[str, Any], variants: dict[str, Any]) -> di
     }
 
 
+@pytest.mark.slow
 def test_an_edit_of_a_base_file_retrains_and_of_a_comment_does_not(tmp_path: Path) -> None:
     project = clone(tmp_path / "project")
     configs = project.root / "configs"

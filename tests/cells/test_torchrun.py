@@ -62,7 +62,8 @@ def test_what_a_process_says_of_its_failure_is_the_cells(pair: Project) -> None:
     assert not processes_of(pair)
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_launcher_that_ends_takes_its_processes_along(pair: Project, number: signal.Signals) -> None:
     pair.hold(0)
     command = [sys.executable, "-m", "pipeline", "cell", "data/plans/baseline.json", "0"]

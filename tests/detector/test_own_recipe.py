@@ -200,6 +200,7 @@ env_cfg = dict(dist_cfg=dict(backend="gloo"))
 """
 
 
+@pytest.mark.slow
 def test_mmdetections_own_tool_trains_to_the_same_weights(project: Path, tmp_path: Path) -> None:
     """Three iterations of a file written by hand from the documented rules, by tools/train.py, and of the study."""
     study = own(FASTER, epochs=3, batch_size=4, image_size=[192, 120], warmup_iters=2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +41,31 @@ def plans(project: Path) -> dict[str, Plan]:
 
 
 @pytest.fixture(scope="module")
-def whole(project: Path, plans: dict[str, Plan], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folders = {name: tmp_path_factory.mktemp(name) for name in plans}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(project)
-        for name, plan in plans.items():
-            train(plan, 0, "a" * 64, CellPaths(folders[name]))
-    return folders
+def whole(project: Path, plans: dict[str, Plan], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a plan's cell that nothing interrupted, trained when it is first asked for."""
+
+    @cache
+    def trained(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(project)
+            train(plans[name], 0, "a" * 64, CellPaths(folder))
+        return folder
+
+    return trained
 
 
-@pytest.mark.parametrize(("name", "step", "resumed"), [("rtmdet", 7, 3), ("iterations", 5, 2)])
+@pytest.mark.parametrize(
+    ("name", "step", "resumed"), [pytest.param("rtmdet", 7, 3, marks=pytest.mark.slow), ("iterations", 5, 2)]
+)
 def test_a_resumed_cell_ends_as_an_uninterrupted_one(
-    name: str, step: int, resumed: int, plans: dict[str, Plan], whole: dict[str, Path], tmp_path: Path, monkeypatch: Any
+    name: str,
+    step: int,
+    resumed: int,
+    plans: dict[str, Plan],
+    whole: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: Any,
 ) -> None:
     with monkeypatch.context() as patch:
         stop_at(step, patch)
@@ -58,28 +73,30 @@ def test_a_resumed_cell_ends_as_an_uninterrupted_one(
             train(plans[name], 0, "b" * 64, CellPaths(tmp_path))
     train(plans[name], 0, "b" * 64, CellPaths(tmp_path))
     assert (tmp_path / "epoch_1.pth").exists() is False
-    one, two = weights(whole[name] / "checkpoint.pth"), weights(tmp_path / "checkpoint.pth")
+    one, two = weights(whole(name) / "checkpoint.pth"), weights(tmp_path / "checkpoint.pth")
     assert one.keys() == two.keys()
     assert all(torch.equal(value, two[key]) for key, value in one.items())
-    predictions = [(folder / "predictions.json.gz").read_bytes() for folder in (whole[name], tmp_path)]
+    predictions = [(folder / "predictions.json.gz").read_bytes() for folder in (whole(name), tmp_path)]
     assert predictions[0] == predictions[1]
     assert Run.read(tmp_path / "run.json").resumed_from == resumed
 
 
-def test_a_loop_of_iterations_says_how_far_it_is(whole: dict[str, Path]) -> None:
-    run = Run.read(whole["iterations"] / "run.json")
+def test_a_loop_of_iterations_says_how_far_it_is(whole: Callable[[str], Path]) -> None:
+    folder = whole("iterations")
+    run = Run.read(folder / "run.json")
     assert (run.epochs, run.steps, run.averaged) == (4, 7, False)
-    steps = {(row["epoch"], row["step"]) for row in history(whole["iterations"]) if row["metric"] == "loss"}
+    steps = {(row["epoch"], row["step"]) for row in history(folder) if row["metric"] == "loss"}
     assert steps == {(str((step + 1) // 2), str(step)) for step in range(1, 8)}
-    beat = Heartbeat.read(whole["iterations"] / "heartbeat.json")
+    beat = Heartbeat.read(folder / "heartbeat.json")
     assert (beat.epoch, beat.epochs, beat.step, beat.steps) == (4, 4, 7, 7)
 
 
+@pytest.mark.slow
 def test_the_averaged_weights_are_what_is_scored_and_kept(
-    plans: dict[str, Plan], whole: dict[str, Path], tmp_path: Path, monkeypatch: Any
+    plans: dict[str, Plan], whole: Callable[[str], Path], tmp_path: Path, monkeypatch: Any
 ) -> None:
     """Without the swap the last step's weights and their predictions stand in the files, and they are others."""
-    assert Run.read(whole["rtmdet"] / "run.json").averaged is True
+    assert Run.read(whole("rtmdet") / "run.json").averaged is True
     averages: list[dict[str, torch.Tensor]] = []
     swap = EMAHook.before_test_epoch
 

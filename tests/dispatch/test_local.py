@@ -102,6 +102,7 @@ def test_what_dvc_has_is_checked_out_and_not_trained(project: Project, plain: di
     assert predictions(project.root / "data/runs", "*/*") == plain
 
 
+@pytest.mark.slow
 def test_two_dispatchers_train_no_cell_twice(project: Project, plain: dict[str, bytes]) -> None:
     project.dvc("repro", "--single-item", "prepare", "plan")
     both = [start(project), start(project)]
@@ -113,7 +114,9 @@ def test_two_dispatchers_train_no_cell_twice(project: Project, plain: dict[str, 
     assert all(json.loads(p.read_text())["resumed_from"] is None for p in (project.root / "scratch").glob("*/run.json"))
 
 
-@pytest.mark.parametrize("victim", ["worker", "coordinator", pytest.param("both", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "victim", [*(pytest.param(who, marks=pytest.mark.slow) for who in ("worker", "both")), "coordinator"]
+)
 def test_whoever_is_killed_the_study_ends_whole(project: Project, plain: dict[str, bytes], victim: str) -> None:
     project.hold(0)
     dispatcher = start(project)

@@ -97,6 +97,7 @@ def test_a_cell_longer_than_its_time_limit_is_requeued_and_resumes(lab: dict[str
 
 
 @needs_slurm
+@pytest.mark.slow
 def test_a_coordinator_that_died_finds_its_jobs_and_cancel_ends_them(lab: dict[str, str], tmp_path: Path) -> None:
     project = project_in(tmp_path, lab, **{**WAITING, "seeds": [0, 1]}, cluster={"time": 10})
     project.hold(0, 1)
