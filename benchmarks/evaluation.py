@@ -1,7 +1,8 @@
-"""How long a study's numbers take: `python -m benchmarks.evaluation [--quick]`.
+"""How long a study's numbers take: `python -m benchmarks.evaluation [--quick] [--groups]`.
 
 1. metrics alone, this package and pycocotools taking turns on the same run: the ratio (target: 20 or more)
-2. 33 runs x 5,000 images x 2,000 resamples, 5 classes, 13 detections an image (60 s and 3 GB on 2 cores)
+2. 33 runs x 5,000 images x 2,000 resamples, 5 classes, 13 detections an image (60 s and 3 GB on 2 cores); the images
+   are 500 groups of 10, drawn whole (`--groups`: this one alone)
 3. 33 runs x 5,000 images x 200 resamples, 80 classes, 36,000 boxes, the shape of COCO val2017 (5 minutes)
 4. ten times the images (at most twelve times the time)
 
@@ -34,8 +35,11 @@ VARIANTS, SEEDS = 11, 3
 def main() -> None:
     small = 10 if "--quick" in sys.argv else 1  # a tenth of the images, runs as they are
     print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}" + (", a tenth" if small > 1 else ""))
-    ratio(images=5000 // small)
-    print(report("5 classes", *timed(5000 // small, classes=5, boxes=36_000 // small, resamples=2000)))
+    if "--groups" not in sys.argv:
+        ratio(images=5000 // small)
+    print(report("5 classes", *timed(5000 // small, classes=5, boxes=36_000 // small, resamples=2000, of=10)))
+    if "--groups" in sys.argv:
+        return
     print(report("80 classes", *timed(5000 // small, classes=80, boxes=36_000 // small, resamples=200)))
     few, _ = timed(500 // small, classes=5, boxes=3600 // small, resamples=500)
     many, _ = timed(5000 // small, classes=5, boxes=36_000 // small, resamples=500)
@@ -54,13 +58,14 @@ def ratio(images: int, rounds: int = 3) -> None:
     print(f"metrics of one run: {fast:.2f} s, pycocotools {slow:.2f} s, ratio {slow / fast:.0f}")
 
 
-def timed(images: int, classes: int, boxes: int, resamples: int) -> tuple[float, float]:
-    """Seconds and GB of a comparison of 33 runs."""
+def timed(images: int, classes: int, boxes: int, resamples: int, of: int = 1) -> tuple[float, float]:
+    """Seconds and GB of a comparison of 33 runs; `of`: images of a group."""
     gt, found = study(images, classes, boxes, VARIANTS * SEEDS)
     names = ["baseline", *(f"variant {i}" for i in range(1, VARIANTS))]
     runs = {name: {s: found[i * SEEDS + s] for s in range(SEEDS)} for i, name in enumerate(names)}
     with Memory() as memory:
-        elapsed = seconds(lambda: compare(gt, runs, resamples=resamples))
+        groups = {i: str(i // of) for i in gt.image_ids.tolist()} if of > 1 else None
+        elapsed = seconds(lambda: compare(gt, runs, resamples=resamples, groups=groups))
     return elapsed, memory.peak
 
 

@@ -12,7 +12,8 @@ noise of a run counted twice, one pooled variance that nobody checks):
 
 Studies are kept as they come (`--kept`, lines of JSON) and not played again, so a run that was cut off goes on; after
 a change of the statistics delete the file. `--looks` plays studies that look at 3, 6 and 10 seeds against studies of
-ten seeds. `--measured` prints what pairing did in a study at hand.
+ten seeds. `--measured` prints for a study at hand the half-width of its intervals by both versions, and what pairing
+did.
 """
 
 from __future__ import annotations
@@ -131,7 +132,8 @@ def played(number: int, effect: float, wanted: float) -> Played:
 def main() -> None:
     options = parse()
     if options.measured:
-        print(json.dumps(measured_pairing(options.measured), indent=1))
+        comparison = Comparison.read(options.measured)
+        print(json.dumps(half_widths(comparison) | measured_pairing(comparison), indent=1))
         return
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         if options.looks:
@@ -188,9 +190,21 @@ def look_lines(pool: ProcessPoolExecutor, studies: int) -> Iterator[str]:
         )
 
 
-def measured_pairing(path: Path) -> dict[str, float]:
-    """What equal seeds did in a real study, from its comparison.json: see `pairing_gain`."""
-    variants = Comparison.read(path).variants
+def half_widths(comparison: Comparison) -> dict[str, float]:
+    """Of the intervals of a real study, mean over variants, by the first version's rule (from the runs' AP and the
+    image errors at hand: of groups, where there are any) and by this one's."""
+    rows = [row for row in comparison.variants.values() if row.n == comparison.k]
+    variance, freedom = seed_variance(np.array([list(row.runs.values())[: comparison.k] for row in rows]))
+    judged = [row for row in rows if row.se_images is not None and row.ci_high is not None and row.ci_low is not None]
+    critical = critical_value(len(judged), freedom, comparison.alpha)
+    first = [critical * np.sqrt((row.se_images or 0) ** 2 + 2 * variance / comparison.k) for row in judged]
+    ours = [((row.ci_high or 0) - (row.ci_low or 0)) / 2 for row in judged]
+    return {"half_width_first_version": float(np.mean(first)), "half_width": float(np.mean(ours))}
+
+
+def measured_pairing(comparison: Comparison) -> dict[str, float]:
+    """What equal seeds did in a real study: see `pairing_gain`."""
+    variants = comparison.variants
     most = max(row.n for row in variants.values())
     return pairing_gain({n: {int(s): ap for s, ap in row.runs.items()} for n, row in variants.items() if row.n == most})
 
@@ -207,7 +221,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--worlds", nargs="*", choices=list(WORLDS), help="all by default")
     parser.add_argument("--kept", type=Path, default=Path("scratch/evidence.jsonl"))
     parser.add_argument("--looks", action="store_true")
-    parser.add_argument("--measured", type=Path, help="a comparison.json: print what pairing did there, and stop")
+    parser.add_argument("--measured", type=Path, help="a comparison.json: what was done for it")
     parser.add_argument("--workers", type=int, default=None, help="processes; all cores by default")
     return parser.parse_args()
 

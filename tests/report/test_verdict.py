@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from pipeline.evaluation import outcomes
 from pipeline.evaluation.comparison import Look
 from pipeline.evaluation.further import Further
 from pipeline.evaluation.noise import noise_floor
@@ -16,7 +17,11 @@ from pipeline.records.card import EqualFiles
 from pipeline.records.run import LoadedWeights
 from pipeline.records.study import Git
 from pipeline.report import judgements, verdict
+from pipeline.report.blocks import Drawing
 from pipeline.report.headline import headline
+from pipeline.report.markdown import page
+from pipeline.report.model import build
+from pipeline.report.text import escape
 from pipeline.report.words import interval, number, signed
 from pipeline.results.read import Evidence, read
 
@@ -73,6 +78,35 @@ def test_the_verdict_has_at_most_eight_lines_and_all_refusals_are_told(
     told = [line for alert in verdict.alerts(evidence) + verdict.remarks(evidence) for line in alert.lines]
     assert sorted(told) == sorted(refusal.text for refusal in evidence.comparison.refusals)
     assert told  # class no_parking_mark has too few boxes in all of them
+
+
+EVERY_OUTCOME = [
+    outcomes.one_seed(0),
+    outcomes.two_seeds([0, 1], 0.01),
+    outcomes.config_differs({"se": {"train_cfg.max_epochs": (8, 9)}}),
+    outcomes.missing_seeds({"se": [2]}, "baseline"),
+    outcomes.too_few_boxes({"AP_small": 12}, {"AP_small": 9}),
+    outcomes.secondary_only({"se": ["AP75"]}),
+    outcomes.secondary_harm({"se": ["AP_large"]}),
+    outcomes.few_units(20, True),
+    outcomes.copied_seeds({("se", 2): ("se", 0)}, 2),
+    outcomes.unequal_spread({"se": (5.0, "judged by its own")}),
+    outcomes.seed_diverged([("se", 2, 0.1, 0.4)]),
+    outcomes.looked_again([3, 6]),
+]
+
+
+def test_every_outcome_has_its_sentence_in_the_report(evidence: Evidence) -> None:
+    """That of the article's table stands in its own section."""
+    assert {row.kind for row in EVERY_OUTCOME} == set(get_args(outcomes.Kind)) - {"article_one_seed"}
+    comparison = evidence.comparison.model_copy(update={"refusals": tuple(EVERY_OUTCOME)})
+    told = build(replace(evidence, comparison=comparison))
+    picture = Drawing("png", b"", (1, 1))
+    text = page("ablation.md.j2", told, {figure.name: picture for figure in told.figures()})
+    for outcome in EVERY_OUTCOME:
+        assert escape(outcome.text) in text
+    assert evidence.study.article
+    assert evidence.study.article.sentence in text
 
 
 @pytest.mark.parametrize(
