@@ -106,7 +106,7 @@ def _without_attention(variant: Variant) -> str:
         return "no attention"
     return (
         f"no attention: where {variant.widen} has it, plain 1x1 convolutions with as many parameters (within "
-        f"{WIDEN_TOLERANCE:.0%})"
+        f"{100 * WIDEN_TOLERANCE:.0f} %)"
     )
 
 

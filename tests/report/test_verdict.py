@@ -171,6 +171,9 @@ def test_threats_are_those_of_this_study(tmp_path: Path, evidence: Evidence) -> 
     anew = "\n".join(verdict.threats(replace(evidence, study=study.model_copy(update={"params": params}))))
     assert "Every seed drew its training images anew" in anew
     assert "One training set" not in anew
+    assert "Seeds are paired" not in text
+    paired = evidence.comparison.model_copy(update={"pairing": "seeds"})
+    assert any(line.startswith("Seeds are paired") for line in verdict.threats(replace(evidence, comparison=paired)))
 
 
 def test_the_noise_floor_is_told_in_its_own_words(evidence: Evidence) -> None:
