@@ -12,10 +12,12 @@ and must agree in float64 on the output and the gradient of the input.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,6 +25,7 @@ from torch import Tensor, nn
 
 from benchmarks import peers, peers_recent
 from pipeline.attention import build
+from pipeline.common.files import write_json
 
 BATCH, ROUNDS = 2, 3
 MAPS = [(64, 14), (64, 56), (64, 100), (256, 14), (256, 28), (256, 56), (512, 14), (512, 28), (512, 50)]
@@ -152,6 +155,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.9, help="time for each cell of the table")
     parser.add_argument("--channels-last", action="store_true")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=PAIRS, default=list(PAIRS))
+    parser.add_argument("--rows", type=Path, help="a file to keep each row in; a run that was cut goes on from it")
     args = parser.parse_args()
     threads, clock = (1, time.process_time) if args.busy else (args.threads, time.perf_counter)
     layout = torch.channels_last if args.channels_last else torch.contiguous_format
@@ -160,8 +164,13 @@ def main() -> None:
     print("| module | " + " | ".join(f"{c} x {s}²" for c, s in MAPS) + " | mean |")
     print("|---" * (len(MAPS) + 2) + "|")
     every: list[float] = []
+    kept = json.loads(args.rows.read_text()) if args.rows and args.rows.exists() else {}
     for name in args.only:
-        row = ratios(name, layout, args.seconds, clock)
+        if name not in kept:
+            kept[name] = ratios(name, layout, args.seconds, clock)
+            if args.rows:
+                write_json(args.rows, kept)
+        row = kept[name]
         known = [value for value in row if value is not None]
         every += known
         cells = " | ".join("–" if value is None else f"{value:.2f}" for value in row)
