@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pipeline.dataset.annotations import Annotations
 from pipeline.dataset.check import check
 from pipeline.dataset.layouts.coco import files_of
 from pipeline.dataset.layouts.kinds import is_labelme, load
-from pipeline.dataset.layouts.part import split_folders
+from pipeline.dataset.layouts.part import NoSplits, split_folders
 from pipeline.dataset.mistakes import Mistakes
 from pipeline.dataset.pictures.look import look
 from pipeline.dataset.rules import RepairLog
@@ -66,9 +66,8 @@ def explore(path: Path) -> Found:
     laid_out = OWN[source].model_validate(given)
     try:
         return Found(laid_out, False, _read(laid_out))
-    except UserError as reason:
-        if "`split" not in str(reason):  # the layouts say so where they find no splits
-            raise
+    except NoSplits:
+        pass
     whole = OWN[source].model_validate({**given, "split": Split()})
     return Found(whole, True, _read(whole))
 
@@ -114,12 +113,7 @@ def fit_image_size(splits: Sequence[Annotations], device: str) -> Fit:
     width, height = np.median(shape, axis=0)
     longer = float(np.median(shape.max(axis=1)))
     largest = min(LARGEST[device], max(STEP, int(longer // STEP) * STEP))
-    shares = [
-        min(box.bbox[2] * (w if train.relative else 1), box.bbox[3] * (h if train.relative else 1)) / max(w, h)
-        for box in train.boxes
-        if (found := sides.get(box.image_id)) and min(box.bbox[2:]) > 0
-        for w, h in [found]
-    ]
+    shares = _shares(train, sides)
     wanted = WANTED / float(np.quantile(shares, SHARE)) if shares else float(largest)
     long_side = min(largest, max(4 * STEP, int(np.ceil(wanted / STEP)) * STEP))
     kept = sum(share * long_side >= WANTED for share in shares) / max(len(shares), 1)
@@ -130,9 +124,22 @@ def fit_image_size(splits: Sequence[Annotations], device: str) -> Fit:
     return Fit(size, reason)
 
 
+def _shares(part: Annotations, sides: Mapping[object, tuple[int, int]]) -> list[float]:
+    """The shorter side of each box over the longer side of its picture."""
+    shares = []
+    for box in part.boxes:
+        if box.image_id in sides and min(box.bbox[2:]) > 0:
+            width, height = sides[box.image_id]
+            unit = (width, height) if part.relative else (1, 1)
+            shares.append(min(box.bbox[2] * unit[0], box.bbox[3] * unit[1]) / max(width, height))
+    return shares
+
+
 def _sides(part: Annotations) -> dict[object, tuple[int, int]]:
     """Image id -> width and height: as stated, or of some pictures that are opened."""
-    stated = {image["id"]: (image["width"], image["height"]) for image in part.images if image["width"]}
+    stated = {
+        image["id"]: (image["width"], image["height"]) for image in part.images if image["width"] and image["height"]
+    }
     if stated:
         return stated
     step = max(len(part.images) // SAMPLE, 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.common.errors import UserError
 from pipeline.dataset.layouts.kinds import foreign
-from pipeline.dataset.layouts.part import WORDS, Part, split_folders, split_of
+from pipeline.dataset.layouts.part import WORDS, NoSplits, Part, split_folders, split_of
 from pipeline.study.datasets import Coco
 
 OTHER_TASKS = ("captions", "panoptic", "person_keypoints", "image_info", "stuff")
@@ -77,13 +77,15 @@ def _found(origin: Path) -> dict[str, Path]:
     if not origin.exists():
         raise UserError(f"dataset.origin: {origin}: no such file or folder")
     if origin.is_file():
-        raise UserError(foreign(origin) or f"dataset.origin: {origin} is one file: {divides}")
+        if message := foreign(origin):
+            raise UserError(message)
+        raise NoSplits(f"dataset.origin: {origin} is one file: {divides}")
     found = files_of(origin)
     splits = _splits(found)
     if splits.keys() >= {"train", "val"}:
         return splits
     if len(found) == 1:
-        raise UserError(f"dataset.origin: {origin} holds one annotation file, {found[0][1].name}: {divides}")
+        raise NoSplits(f"dataset.origin: {origin} holds one annotation file, {found[0][1].name}: {divides}")
     raise UserError(
         (None if found else foreign(origin))
         or f"dataset.origin: {origin}: which files are train and val cannot be told from {_names(origin, found)}; "

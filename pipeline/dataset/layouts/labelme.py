@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.common.errors import UserError
-from pipeline.dataset.layouts.part import Part, split_folders
+from pipeline.dataset.layouts.part import NoSplits, Part, split_folders
 from pipeline.study.datasets import LabelMe
 
 
@@ -18,7 +18,7 @@ def parts(dataset: LabelMe) -> list[Part]:
         return [_part("train", origin, origin)]
     folders = split_folders(origin)
     if not folders.keys() >= {"train", "val"}:
-        raise UserError(
+        raise NoSplits(
             f"{origin}: no folders train and val say which pictures are for what; "
             "`split: {val: 0.2, seed: 0}` divides all of them"
         )

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.common.errors import UserError
+
 PICTURES = {
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif", ".avif",
     ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".heic", ".heif",
@@ -16,6 +18,10 @@ WORDS = {
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing"),
 }
+
+
+class NoSplits(UserError):
+    """Nothing in the folder says what is train and what is val; `split` divides the whole."""
 
 
 @dataclass(frozen=True)

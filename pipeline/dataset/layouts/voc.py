@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.common.errors import UserError
-from pipeline.dataset.layouts.part import Part, by_name, split_folders
+from pipeline.dataset.layouts.part import NoSplits, Part, by_name, split_folders
 from pipeline.dataset.readers.text import lines
 from pipeline.study.datasets import Voc
 
@@ -25,7 +25,7 @@ def parts(dataset: Voc) -> list[Part]:
         named = {split: sets[name] for split, name in wanted.items() if name in sets}
         missing = [name for name in (dataset.train, dataset.val, dataset.test) if name and name not in sets]
         if missing or not named.keys() >= {"train", "val"}:
-            raise UserError(
+            raise NoSplits(
                 f"{origin / 'ImageSets/Main'}: no image set {(missing or ['train and val'])[0]}; there are "
                 f"{', '.join(sets)}: name them as dataset.train and dataset.val, or divide all by `split`"
             )
@@ -35,7 +35,7 @@ def parts(dataset: Voc) -> list[Part]:
         return [
             _part(dataset, split, folder, folder, sorted(folder.glob("*.xml"))) for split, folder in folders.items()
         ]
-    raise UserError(
+    raise NoSplits(
         f"{origin}: neither ImageSets/Main nor folders train and valid say which pictures are for what; "
         "`split: {val: 0.2, seed: 0}` divides all of them"
     )

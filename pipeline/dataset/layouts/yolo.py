@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.common.errors import UserError
-from pipeline.dataset.layouts.part import WORDS, Part, pictures
+from pipeline.dataset.layouts.part import WORDS, NoSplits, Part, pictures
 from pipeline.dataset.readers.text import lines, read_utf8
 from pipeline.study.datasets import Yolo
 
@@ -31,7 +31,7 @@ def parts(dataset: Yolo) -> list[Part]:
         found = list(dict.fromkeys(found)) or list(pictures(home / "images" if (home / "images").is_dir() else home))
         return [_part("train", file, home, found, names, keypoints)]
     if not listed.keys() >= {"train", "val"}:
-        raise UserError(f"{file}: no `train` and `val`; `split: {{val: 0.2, seed: 0}}` divides the pictures")
+        raise NoSplits(f"{file}: no `train` and `val`; `split: {{val: 0.2, seed: 0}}` divides the pictures")
     return [_part(split, file, home, _pictures(file, home, value), names, keypoints) for split, value in listed.items()]
 
 
