@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from pipeline.common.files import canonical
 from pipeline.dataset.splits import Split
 from pipeline.records import Manifest
 from pipeline.records.manifest import SplitFiles
@@ -49,12 +49,8 @@ def manifest_of(splits: Sequence[Split], classes: Sequence[str], hashes: Mapping
 
 def _digest(splits: Sequence[Split], classes: Sequence[str], hashes: Mapping[Path, str], report_split: str) -> str:
     """An image counts by its content, not by its name or place, so that a moved image folder trains nothing anew."""
-    total = hashlib.sha256(_bytes({"classes": list(classes), "report_split": report_split}))
+    total = hashlib.sha256(canonical({"classes": list(classes), "report_split": report_split}) + b"\n")
     for split in splits:
         images = [[image.id, image.width, image.height, hashes[split.path(image)]] for image in split.images]
         total.update(msgspec.json.encode([split.name, images, split.annotations]) + b"\n")
     return total.hexdigest()
-
-
-def _bytes(data: Any) -> bytes:
-    return (json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n").encode()
