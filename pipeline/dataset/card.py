@@ -29,8 +29,8 @@ def text(card: Card) -> str:
     lines += [f"{rule.count:,} x {name}: {rule.meaning}" for name, rule in card.repairs.items()]
     unused = [str(entry["detail"]) for entry in card.details if entry["rule"] == "category_unused"]
     lines += [f"left out: {', '.join(unused)}"] if unused else []
-    for what, found in (("duplicates", card.duplicates), ("leaks between splits", card.leaks)):
-        lines += [f"{found.count:,} {what}: files of equal content"] if found.count else []
+    for what, found in (("duplicate", card.duplicates), ("leak between splits", card.leaks)):
+        lines += [f"{found.count:,} x {what}: files of equal content"] if found.count else []
     if card.likely_leaks.count:
         pairs = card.likely_leaks.groups[:SHOWN]
         shown = "; ".join(" and ".join(f"{one.split}/{one.file_name}" for one in pair) for pair in pairs)

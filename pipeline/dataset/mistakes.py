@@ -22,5 +22,5 @@ class Mistakes:
     def refuse(self, advice: str = "") -> None:
         """Raise UserError if there was any: the first ten, how many more there are, and what to do."""
         if self.count:
-            more = [f"... and {self.count - SHOWN:,} more mistakes"] if self.count > SHOWN else []
+            more = [f"... and {self.count - SHOWN:,} more"] if self.count > SHOWN else []
             raise UserError("\n".join([*self.lines, *more, *([advice] if advice else [])]))

@@ -162,7 +162,7 @@ def test_nan_and_infinity_are_named_all_at_once(drawn: Path) -> None:
         f"{drawn}/train.json: annotation 1: bbox ['NaN', 1, 2, 3] is not four finite numbers [x, y, width, height]"
     )
     assert len(lines) == 11
-    assert lines[-1] == "... and 12 more mistakes"
+    assert lines[-1] == "... and 12 more"
 
 
 def corners(box: Data) -> None:

@@ -47,9 +47,9 @@ def judge(
         kept.append(found.without_images(dropped))
     if bad:
         write_text(listing, "".join(f"{path}\t{problem}\n" for path, problem in bad.items()))
-        more = [f"... and {len(lines) - SHOWN} more images"] if len(lines) > SHOWN else []
+        more = [f"... and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
         advice = "; `dataset.leave_out: unreadable` leaves out what cannot be read" if droppable else ""
-        raise UserError("\n".join([*lines[:SHOWN], *more, f"all {len(bad)} are listed in {listing}{advice}"]))
+        raise UserError("\n".join([*lines[:SHOWN], *more, f"the whole list ({len(bad):,}) is in {listing}{advice}"]))
     return kept
 
 

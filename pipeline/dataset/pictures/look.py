@@ -106,7 +106,8 @@ def _why_not(content: bytes, form: str) -> str:
         return f"a damaged or incomplete {form}"
     if form in ("TIFF", "BigTIFF"):
         return f"a {form} that the loader cannot read{_samples(content)}"
-    return f"no picture that the loader reads: unknown content ({len(content):,} bytes)" if form == "unknown" else form
+    what = f"unknown content of {len(content):,} bytes" if form == "unknown" else form
+    return f"{what}, no picture that the loader reads"
 
 
 def _samples(content: bytes) -> str:

@@ -135,7 +135,7 @@ def test_what_follows_a_whole_jpeg_is_no_early_end():
         (b"\0\0\0\x18ftypavif" + b"\0" * 40, "a damaged or incomplete AVIF"),
         (b"%PDF-1.7", "PDF"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
-        (b"hello", "no picture that the loader reads: unknown content (5 bytes)"),
+        (b"hello", "unknown content of 5 bytes"),
     ],
 )
 def test_what_is_no_picture_is_named(tmp_path, content, kind):
@@ -144,7 +144,8 @@ def test_what_is_no_picture_is_named(tmp_path, content, kind):
         judged(tmp_path, "a")
     first, last = str(error.value).split("\n")
     assert first.startswith(f"val.json: image 1: {tmp_path}/a: {kind}")
-    assert last.startswith(f"all 1 are listed in {tmp_path}/bad.txt; `dataset.leave_out: unreadable` leaves out")
+    assert first.endswith(", no picture that the loader reads") or "damaged" in kind
+    assert last.startswith(f"the whole list (1) is in {tmp_path}/bad.txt; `dataset.leave_out: unreadable` leaves out")
 
 
 def test_a_float_tiff_is_named(tmp_path):
@@ -217,7 +218,7 @@ def test_the_first_ten_bad_pictures_are_named_and_all_are_listed(tmp_path):
     lines = str(error.value).split("\n")
     assert len(lines) == 12
     assert lines[0].endswith("0.jpg: no such file")
-    assert lines[-2] == "... and 3 more images"
+    assert lines[-2] == "... and 3 more"
     listed = [line.split("\t")[0] for line in (tmp_path / "bad.txt").read_text().splitlines()]
     assert listed == [f"{tmp_path}/{number}.jpg" for number in range(13)]
 
@@ -239,6 +240,6 @@ def test_unchanged_files_are_not_read_again_and_changed_ones_are(tmp_path):
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert inspect([(tmp_path, path)], cache, False)[path] == first
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    assert inspect([(tmp_path, path)], cache, False)[path].problem == "a file of zeros"
+    assert inspect([(tmp_path, path)], cache, False)[path].problem.startswith("a file of zeros")
     cache.write_text("{")
-    assert inspect([(tmp_path, path)], cache, False)[path].problem == "a file of zeros"
+    assert inspect([(tmp_path, path)], cache, False)[path].problem.startswith("a file of zeros")
