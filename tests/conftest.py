@@ -96,6 +96,7 @@ def clone(folder: Path) -> Project:
             "configs",
             "data",
             "dvc.yaml",
+            "Makefile",
             ".dvc",
             ".dvcignore",
             ".gitignore",

@@ -44,6 +44,11 @@ def digests(project: Project) -> dict[str, str]:
     return {name: json.loads((project.root / f"data/plans/{name}.json").read_text())["digest"] for name in VARIANTS}
 
 
+def trained(project: Project) -> set[str]:
+    """The cells that `dvc repro` trains."""
+    return set(re.findall(r"Running stage 'train@(\S+)'", project.dvc("repro").stdout))
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = clone(tmp_path_factory.mktemp("own") / "project")
@@ -79,3 +84,14 @@ def test_a_module_that_changes_the_shape_is_refused_and_the_plans_stay(study: Pr
     assert "variants.half: attention `half.py:Half`: tried on a map of 2 x 64 x 13 x 17" in result.stderr
     assert "Traceback" not in result.stderr
     assert before == sorted((path.name, path.read_text()) for path in (study.root / "data/plans").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_editing_the_single_file_retrains_its_cell_alone(study: Project) -> None:
+    study.params(variants=VARIANTS, seeds=[0])
+    assert trained(study) == {"baseline-0", "package-0", "file-0"}
+    gate = study.root / "modules" / "gate.py"
+    gate.write_text(gate.read_text() + "\nADDED = 1\n")
+    assert trained(study) == {"file-0"}
+    assert "gate.py:MyGate" in (study.root / "reports/ablation.md").read_text()

@@ -10,6 +10,7 @@ from tests.conftest import Project
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_sweep_of_four_reductions_at_two_stages(project: Project) -> None:
     project.params(variants={"baseline": {}}, seeds=[0])
     said = project.pipeline("sweep", "se", "reduction=4,8,16,32", "stages=[2],[3]").stdout

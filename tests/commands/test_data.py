@@ -1,5 +1,7 @@
 """`data PATH`: what it writes is a study, the rest of params.yaml stays as it was."""
 
+import json
+
 import pytest
 
 from pipeline.commands.data import data
@@ -57,12 +59,23 @@ def test_what_is_not_recognised_writes_nothing(tmp_path, monkeypatch):
     assert not (tmp_path / "params.yaml").exists()
 
 
+LAYOUTS = {
+    **{name: made.SPLIT[name][1] for name in ("roboflow coco", "roboflow yolo", "cvat coco", "voc", "labelme")},
+    "one coco file": made.plain_coco,
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", ["roboflow coco", "roboflow yolo", "cvat coco", "voc", "labelme"])
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_from_a_download_to_a_report(project, tmp_path, layout):
-    """One command and one look: `data`, then the study as it stands, at tiny size."""
+    """One command and one look: `data`, then `make repro` (what it would install is there), at tiny size."""
     project.params(seeds=[0, 1])
-    made.SPLIT[layout][1](tmp_path / "raw")
+    LAYOUTS[layout](tmp_path / "raw")
     project.pipeline("data", str(tmp_path / "raw"))
-    project.dvc("repro")
-    assert (project.root / "reports/ablation.md").exists()
+    project.run("make", "--old-file=setup", "repro")
+    report = (project.root / "reports/ablation.md").read_text()
+    assert "m = 1 variant against baseline" in report
+    card = json.loads((project.root / "data/coco/card.json").read_text())
+    assert set(card["classes"]) == {"barrel", "cone"}
+    assert (project.root / "data/coco/preview.png").exists()
