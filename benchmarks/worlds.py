@@ -129,8 +129,8 @@ class Detectors:
         runs = [self._runs(rng, gt, sight, clip, lost=1 <= g <= self.lost) for g in range(VARIANTS + 1)]
         tables = [[match(gt, found) for found in group] for group in runs]
         seed = int(rng.integers(2**32))  # of resamples that owe nothing to what was drawn so far
-        sample = _sample(tables, draw(gt, units, RESAMPLES, seed), units.count)
-        alone = _sample(tables, draw(gt, Units.of(gt, None), RESAMPLES, seed), self.images) if self.clips else sample
+        sample = sampled(tables, draw(gt, units, RESAMPLES, seed), units.count)
+        alone = sampled(tables, draw(gt, Units.of(gt, None), RESAMPLES, seed), self.images) if self.clips else sample
         truth = np.zeros(VARIANTS + 1)
         truth[1 : 1 + self.lost] = np.nan
         return Study(sample, truth, alone)
@@ -145,7 +145,7 @@ class Detectors:
         return [run(rng, gt, seen, self.detections_per_image, q) for q in quality.tolist()]
 
 
-def _sample(tables: Sequence[Sequence[MatchTable]], drawn: Resamples, units: int) -> Sample:
+def sampled(tables: Sequence[Sequence[MatchTable]], drawn: Resamples, units: int) -> Sample:
     """AP over all areas alone: a quarter of what a comparison measures."""
     everything = Resamples(drawn.weights, drawn.positives[:1])
     ap = np.array([[np.nanmean(weighted_ap(_all_areas(t), everything)[0], axis=(0, 1)) for t in g] for g in tables])
