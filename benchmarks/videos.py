@@ -17,7 +17,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from benchmarks.evidence import Found, by_this_version, share
+from benchmarks.evidence import Found, by_this_version, generator, share
 from benchmarks.simulated import Nature, ground_truth, nature, run
 from benchmarks.worlds import RESAMPLES, SEEDS, VARIANTS, Study, sampled
 from pipeline.evaluation.boxes import Detections, Floats, GroundTruth
@@ -35,8 +35,7 @@ class Videos:
     luck: float = 0.06
     taste: float = 0.4
 
-    def study(self, number: int) -> Study:
-        rng = np.random.default_rng(number)
+    def study(self, rng: np.random.Generator) -> Study:
         scenes = ground_truth(rng, VIDEOS, 2, VIDEOS * BOXES)
         gt = _filmed(scenes)
         sight = nature(rng, scenes)
@@ -80,7 +79,7 @@ def _filmed(scenes: GroundTruth) -> GroundTruth:
 
 def judged(number: int) -> tuple[Found, Found]:
     """By videos, and by frames."""
-    study = Videos().study(number)
+    study = Videos().study(generator(number, "videos"))
     return by_this_version(study), by_this_version(replace(study, sample=study.alone))
 
 

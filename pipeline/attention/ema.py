@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from pipeline.attention._base import Attention
 from pipeline.attention._checks import split, whole
-from pipeline.attention._ops import at_least_float32, without_autocast
+from pipeline.attention._ops import at_least_float32, pixelwise, without_autocast
 
 
 class EMA(Attention):
@@ -45,9 +45,9 @@ class EMA(Attention):
     def _local_by_lines(self, groups: Tensor) -> Tensor:
         """x2's channels weighted by x1's means: (N G, c, H, W) -> (N G, 1, H, W)."""
         weights = self.norm.bias.softmax(0)
-        kernel = torch.tensordot(weights, self.local.weight, 1).unsqueeze(0)
+        kernel = (weights @ self.local.weight.flatten(1)).view(1, -1, 3, 3)
         assert self.local.bias is not None
-        return F.conv2d(groups, kernel, (weights * self.local.bias).sum().view(1), padding=1)
+        return F.conv2d(groups, kernel, (weights @ self.local.bias).view(1), padding=1)
 
     def _lines_by_local(self, groups: Tensor) -> Tensor:
         """x1's channels weighted by x2's means: (N G, c, H, W) -> (N G, 1, H, W)."""
@@ -55,11 +55,12 @@ class EMA(Attention):
         values = at_least_float32(groups)
         by_column = values.sum(2, keepdim=True)
         means = torch.cat((values.sum(3, keepdim=True) / w, by_column.transpose(2, 3) / h), 2)
-        rows, columns = self.lines(means.to(self.lines.weight.dtype)).sigmoid().to(groups.dtype).split((h, w), 2)
+        gates = pixelwise(means.to(self.lines.weight.dtype), self.lines).sigmoid().to(groups.dtype)
+        rows, columns = gates.split((h, w), 2)
         x1 = self.norm(groups * rows * columns.transpose(2, 3))
         with without_autocast(groups):
-            sums = _window_sums(values, by_column) / (h * w)
-            weights = F.conv2d(sums.to(self.local.weight.dtype), self.local.weight, self.local.bias).flatten(1)
+            sums = _window_sums(values, by_column).flatten(1) / (h * w)
+            weights = F.linear(sums.to(self.local.weight.dtype), self.local.weight.flatten(1), self.local.bias)
             weights = at_least_float32(weights).softmax(1).unsqueeze(1)
             return torch.bmm(weights, at_least_float32(x1).flatten(2)).view(n, 1, h, w)
 
