@@ -33,8 +33,8 @@ class ResampledDataset(CocoDataset):
         """With the group that `dataset.group` gave the image; alone, an image is a group of its own."""
         info = super().parse_data_info(raw_data_info)
         if self.resample is not None:
-            image = raw_data_info["raw_img_info"]
-            info["group"] = image.get("group", image["img_id"])
+            group = raw_data_info["raw_img_info"].get("group")
+            info["group"] = info["img_id"] if group is None else group
         return info
 
     def filter_data(self) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,13 @@ from mmdet.registry import DATASETS
 
 from pipeline import dataset
 from pipeline.common.errors import UserError
-from pipeline.detector.resampled import draw, give_seed
+from pipeline.detector.config import resolve
+from pipeline.detector.resampled import ResampledDataset, draw, give_seed
 from pipeline.detector.train import cell_config
 from pipeline.records import Plan
 from pipeline.study.datasets import Roadmarks
 
 from . import tiny
-
-
-def planned(plan: Plan) -> Any:
-    """The training data set of a plan."""
-    return plan.mmengine_config()["train_dataloader"]["dataset"]
 
 
 def images(groups: list[str]) -> list[dict[str, Any]]:
@@ -51,22 +48,42 @@ def test_a_seed_has_its_images_and_all_variants_share_them(tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     dataset.prepare(Roadmarks(source="roadmarks", train=12, val=2, size=tiny.SIZE), Path("data/coco"))
     study = tiny.study({"se": {"attention": "se"}}, train={"resample": "seeds"})
+    baseline, se = tiny.plan(study, "baseline"), tiny.plan(study, "se")
 
-    def ids(variant: str, seed: int) -> list[int]:
-        plan = tiny.plan(study, variant)
-        assert planned(plan)["resample"] == "seeds"
+    def ids(plan: Plan, seed: int) -> list[int]:
         config = cell_config(plan, seed, "f" * 64, tiny.scratch(plan, seed), None)
         built = DATASETS.build(config.train_dataloader.dataset)
         return [built.get_data_info(i)["img_id"] for i in range(len(built))]
 
-    first = ids("baseline", 0)
+    first = ids(baseline, 0)
     assert len(first) == 12 > len(set(first))
-    assert ids("se", 0) == first != ids("baseline", 1)
-    assert "draws its training images anew" in tiny.plan(study, "se").notes[-1]
-    fixed = tiny.plan(tiny.study(), "baseline")
-    assert "resample" not in planned(fixed)
+    assert ids(se, 0) == first != ids(baseline, 1)
+    assert any("draws its training images anew" in note for note in se.notes)
+    assert "resample" not in resolve(tiny.study(), "baseline").train_dataloader.dataset
     with pytest.raises(UserError, match="knows no seed"):
-        DATASETS.build(planned(tiny.plan(study, "se")))
+        DATASETS.build(se.mmengine_config()["train_dataloader"]["dataset"])
+
+
+def test_the_groups_are_those_of_the_prepared_files(tmp_path: Path) -> None:
+    box = {"bbox": [0, 0, 9, 9], "area": 81, "iscrowd": 0, "category_id": 1}
+    records = [
+        {"id": i, "file_name": f"{i}.png", "height": 64, "width": 64, "group": f"scene {i // 2}"} for i in range(20)
+    ]
+    content = {
+        "images": records,
+        "annotations": [{**box, "id": i + 1, "image_id": i} for i in range(18)],  # the last group has no boxes
+        "categories": [{"id": 1, "name": "a"}],
+    }
+    (tmp_path / "train.json").write_text(json.dumps(content))
+    built = ResampledDataset(
+        ann_file=str(tmp_path / "train.json"), metainfo={"classes": ("a",)}, data_prefix={"img": "."}, pipeline=[],
+        filter_cfg={"filter_empty_gt": True, "min_size": 1}, resample=3,
+    )  # fmt: skip
+    ids = [built.get_data_info(i)["img_id"] for i in range(len(built))]
+    assert len(ids) == 18 > len(set(ids))
+    assert max(ids) < 18
+    assert [i + 1 for i in ids[::2]] == ids[1::2]
+    assert all(i % 2 == 0 for i in ids[::2])
 
 
 def test_images_within_wrappers_get_the_seed() -> None:
