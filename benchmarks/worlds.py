@@ -107,8 +107,8 @@ class Detectors:
     strangers alone.
     """
 
-    images: int = 100
-    boxes: int = 400
+    images: int = 60
+    boxes: int = 240
     detections_per_image: float = 5
     luck: float = 0.06
     taste: float = 0.4
@@ -173,8 +173,8 @@ WORLDS: dict[str, World] = {
     "pairing, variants alike .8": Numbers(pairing="seeds", alike=0.8),
     "detectors": Detectors(),
     "detectors, luck 0": Detectors(luck=0.0),
-    "clips, strong": Detectors(150, 450, 4, clips=30, clip_taste=0.5),
-    "clips, weak": Detectors(150, 450, 4, clips=30, clip_taste=0.12),
+    "clips, strong": Detectors(120, 360, 4, clips=30, clip_taste=0.5),
+    "clips, weak": Detectors(120, 360, 4, clips=30, clip_taste=0.12),
     "20 images": Detectors(images=20, boxes=160),
     "rare class: 30 boxes": Detectors(rare=30),
     "AP near 0": Detectors(quality=-2.2),
