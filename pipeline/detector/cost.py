@@ -22,6 +22,7 @@ from pipeline.detector import registered  # noqa: F401  (registers what resolved
 from pipeline.detector.counting import operations
 from pipeline.detector.device import hardware, use_device
 from pipeline.detector.memory import peak_bytes
+from pipeline.detector.memory_format import memory_format
 from pipeline.detector.placement import attention_modules
 from pipeline.detector.places.maps import build_without_weights
 from pipeline.records import Cost, Plan
@@ -115,11 +116,17 @@ def _rounds(models: Mapping[str, nn.Module], batch: Mapping[str, Any], device: t
 
 @torch.no_grad()
 def _seconds(model: Any, batch: Mapping[str, Any], device: torch.device) -> float:
+    _finish(device)
     start = time.perf_counter()
     model.test_step(batch)
+    _finish(device)
+    return time.perf_counter() - start
+
+
+def _finish(device: torch.device) -> None:
+    """Wait until a GPU has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def _memory(
@@ -148,7 +155,7 @@ def _model(config: Mapping[str, Any], device: torch.device) -> nn.Module:
     model: Any = MODELS.build(Config({"model": config["model"]}).model)
     for module in model.modules():  # neither weights nor a checkpoint matter here: only shapes do
         module.init_cfg = None
-    return model.to(device).eval()
+    return model.to(device, memory_format=memory_format(config)).eval()
 
 
 def _batch(image_size: tuple[int, int], device: torch.device, images: int = 1, boxes: bool = False) -> dict[str, Any]:

@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
+from mmdet.registry import DATA_SAMPLERS
 from mmengine.dist import collect_results
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
+from torch.utils.data import BatchSampler
+
+
+@DATA_SAMPLERS.register_module()
+class EqualSizesBatchSampler(BatchSampler):
+    """Up to `batch_size` neighbours whose images have one size: they need no padding, which would change detections.
+
+    The order stays, so that a size that alternates with another makes batches of one.
+    """
+
+    def __iter__(self) -> Iterator[list[int]]:
+        dataset: Any = self.sampler.dataset  # type: ignore[union-attr]
+        batch: list[int] = []
+        last = None
+        for index in self.sampler:
+            info = dataset.get_data_info(index)
+            size = info["width"], info["height"]
+            if batch and (size != last or len(batch) == self.batch_size):
+                yield batch
+                batch = []
+            batch.append(index)
+            last = size
+        if batch:
+            yield batch
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def use_averaged_weights(runner: Runner) -> bool:

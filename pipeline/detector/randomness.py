@@ -14,22 +14,17 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from mmdet.datasets import MultiImageMixDataset
-from mmdet.registry import DATA_SAMPLERS, DATASETS, HOOKS
-from mmengine.dataset import ClassBalancedDataset, DefaultSampler, InfiniteSampler, RepeatDataset
+from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 from torch.overrides import TorchFunctionMode
-
-from pipeline.detector.resampled import ResampledDataset
 
 DRAWS = {"normal_", "uniform_", "kaiming_normal_", "kaiming_uniform_", "bernoulli_", "random_", "exponential_"}
 
@@ -110,95 +105,6 @@ def initialise(model: nn.Module, seed: int) -> None:
         model.init_weights()  # type: ignore[operator]
 
 
-@contextmanager
-def _isolated(seed: int) -> Iterator[None]:
-    """Seed for the duration of one image, then give the generators back as they were."""
-    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    seed_everything_on_cpu(seed)
-    try:
-        yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
-        torch.set_rng_state(before[2])
-
-
-def seed_everything_on_cpu(seed: int) -> None:
-    """As `seed_everything`, without touching a GPU: data workers must not."""
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.default_generator.manual_seed(seed)
-
-
-class SharedDraws:
-    """A data set whose augmentation depends on seed, epoch and image alone, whatever the workers.
-
-    It is the outermost of a data set and its wrappers: what a mosaic draws for one of its images (which others it
-    takes, and what is done to them) follows from that image too. The hook below sets `draw`; data workers start anew
-    each epoch and so see it. A loop without epochs counts its passes in the index: image i in pass p is i + p n.
-    """
-
-    draw: tuple[int, int] = (0, 0)  # seed, epoch
-
-    def __getitem__(self, idx: int) -> dict[str, Any]:
-        passes, image = divmod(idx, len(self))  # type: ignore[arg-type]
-        seed, epoch = self.draw
-        with _isolated(derive(seed, epoch + passes, "image", image)):
-            data: dict[str, Any] = super().__getitem__(image)  # type: ignore[misc]
-        return data
-
-    def get_data_info(self, idx: int) -> dict[str, Any]:
-        info: dict[str, Any] = super().get_data_info(idx % len(self))  # type: ignore[misc,arg-type]
-        return info
-
-
-@DATASETS.register_module()
-class SharedDrawsDataset(SharedDraws, ResampledDataset):
-    """COCO with its own draws."""
-
-
-@DATASETS.register_module()
-class SharedDrawsRepeatDataset(SharedDraws, RepeatDataset):
-    """Every repetition of an image within an epoch draws anew."""
-
-
-@DATASETS.register_module()
-class SharedDrawsClassBalancedDataset(SharedDraws, ClassBalancedDataset):
-    """Every repetition of an image within an epoch draws anew."""
-
-
-@DATASETS.register_module()
-class SharedDrawsMultiImageMixDataset(SharedDraws, MultiImageMixDataset):
-    """The other images of a mosaic or a mixup are drawn for the one that it is made for."""
-
-
-@DATA_SAMPLERS.register_module()
-class PassesDefaultSampler(DefaultSampler):
-    """MMEngine's sampler in a loop without epochs: the index says which pass it is (see SharedDraws)."""
-
-    def __iter__(self) -> Iterator[int]:
-        return (index + self.epoch * len(self.dataset) for index in super().__iter__())
-
-
-@DATA_SAMPLERS.register_module()
-class PassesInfiniteSampler(InfiniteSampler):
-    """As PassesDefaultSampler, for the sampler that never ends."""
-
-    def _infinite_indices(self) -> Iterator[int]:
-        for number, index in enumerate(super()._infinite_indices()):
-            yield index + number // self.size * self.size
-
-
-def forget_cached_images(dataset: Any) -> None:
-    """Empty the caches of RTMDet's CachedMosaic and CachedMixUp: a resumed run has none of earlier epochs either."""
-    pipeline = getattr(dataset, "pipeline", [])
-    for transform in getattr(pipeline, "transforms", pipeline):
-        if hasattr(transform, "results_cache"):
-            transform.results_cache.clear()
-    if hasattr(dataset, "dataset"):
-        forget_cached_images(dataset.dataset)
-
-
 @HOOKS.register_module()
 class CommonRandomNumbers(Hook):
     """Applies the above to a run of MMEngine; part of the config, so that tools/train.py does the same."""
@@ -209,10 +115,8 @@ class CommonRandomNumbers(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         initialise(model, runner.seed)
 
-    def before_train_epoch(self, runner: Runner) -> None:
-        dataset = runner.train_loop.dataloader.dataset
-        dataset.draw = (runner.seed, runner.epoch)
-        forget_cached_images(dataset)
+    def before_train(self, runner: Runner) -> None:
+        runner.train_loop.dataloader.dataset.draw_seed = runner.seed  # before data workers start
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         seed_everything(derive(runner.seed, "iteration", runner.iter, runner.rank))

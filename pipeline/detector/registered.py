@@ -3,7 +3,10 @@
 import pipeline.detector.checkpoints
 import pipeline.detector.history
 import pipeline.detector.loader
+import pipeline.detector.memory_format
 import pipeline.detector.optimizer
 import pipeline.detector.placement
+import pipeline.detector.predict
 import pipeline.detector.randomness
-import pipeline.detector.resampled  # noqa: F401
+import pipeline.detector.resampled
+import pipeline.detector.shared_draws  # noqa: F401

@@ -83,7 +83,8 @@ def test_the_schedule() -> None:
     warmup, decay = config.param_scheduler
     assert (warmup.type, warmup.end, warmup.by_epoch) == ("LinearLR", 500, False)
     assert (decay.type, decay.milestones, decay.end, decay.gamma) == ("MultiStepLR", [8, 11], 12, 0.1)
-    assert dict(config.optim_wrapper.optimizer, lr=None) == dict(type="SGD", lr=None, momentum=0.9, weight_decay=0.0001)
+    sgd = dict(type="SGD", lr=None, momentum=0.9, weight_decay=0.0001, foreach=True)
+    assert dict(config.optim_wrapper.optimizer, lr=None) == sgd
     assert "clip_grad" not in config.optim_wrapper
     config = resolve(tiny.study(train={"clip_grad_norm": 35.0, "precision": "fp16", "device": "cuda"}), "baseline")
     (decay,) = config.param_scheduler

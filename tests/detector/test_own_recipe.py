@@ -186,7 +186,7 @@ train_pipeline = [
     dict(type="PackDetInputs"),
 ]
 train_dataloader = dict(
-    batch_size=4, num_workers=0, persistent_workers=False,
+    batch_size=4, num_workers=0, persistent_workers=False, sampler=dict(type="PassesDefaultSampler"),
     dataset=dict(ann_file="data/coco/train.json", pipeline=train_pipeline, **files),
 )
 val_dataloader = val_evaluator = val_cfg = None

@@ -29,14 +29,18 @@ param_scheduler = [dict(type="MultiStepLR", by_epoch=False, begin=0, end=7, mile
 
 @pytest.fixture(scope="module")
 def plans(project: Path) -> dict[str, Plan]:
-    """RTMDet: epochs, cached mosaic, EMA, a switch of pipelines. Faster R-CNN: seven iterations over four images."""
+    """RTMDet: epochs, workers that live through them, cached mosaic, EMA, a switch of pipelines.
+
+    Faster R-CNN: seven iterations over four images.
+    """
     (project / "configs").mkdir(exist_ok=True)
     (project / "configs/iterations.py").write_text(ITERATIONS)
+    short: dict[str, Any] = {"image_size": [96, 96], "batch_size": 2}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
         return {
-            "rtmdet": tiny.plan(own(RTMDET, image_size=[96, 96], batch_size=2, epochs=4, warmup_iters=2), "baseline"),
-            "iterations": tiny.plan(own("configs/iterations.py", image_size=[96, 96], batch_size=2), "baseline"),
+            "rtmdet": tiny.plan(own(RTMDET, **short, workers=2, epochs=4, warmup_iters=2), "baseline"),
+            "iterations": tiny.plan(own("configs/iterations.py", **short), "baseline"),
         }
 
 

@@ -11,7 +11,7 @@ import torch
 from mmengine.runner import Runner
 
 from pipeline.detector.config import resolve
-from pipeline.detector.randomness import PassesDefaultSampler, PassesInfiniteSampler, forget_cached_images
+from pipeline.detector.shared_draws import PassesDefaultSampler, PassesInfiniteSampler
 
 from .test_own_recipe import RTMDET, YOLOX, own
 
@@ -22,7 +22,8 @@ def seen(study: Any, seed: int = 0, epoch: int = 0, stream: int = 0, variant: st
     """The images of one epoch by id, whatever state the global generators are in (`stream`)."""
     config = {**resolve(study, variant).train_dataloader, **loader}
     built = Runner.build_dataloader(config, seed=0)
-    built.dataset.draw = (seed, epoch)
+    built.dataset.draw_seed = seed
+    (getattr(built.batch_sampler, "sampler", None) or built.sampler).set_epoch(epoch)
     for generator in (random.seed, np.random.seed, torch.manual_seed):
         generator(stream)
     found = []
@@ -77,8 +78,8 @@ def test_cached_images_are_forgotten_with_each_epoch() -> None:
     caches = [part.results_cache for part in loader.dataset.pipeline.transforms if hasattr(part, "results_cache")]
     list(loader)
     assert [len(cache) for cache in caches] == [4, 4]
-    forget_cached_images(loader.dataset)
-    assert [len(cache) for cache in caches] == [0, 0]
+    loader.dataset[len(loader.dataset)]  # the first image, in the second pass
+    assert [len(cache) for cache in caches] == [1, 1]
 
 
 def test_samplers_without_epochs_count_their_passes() -> None:

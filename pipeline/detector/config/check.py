@@ -73,6 +73,7 @@ def _parts(cfg: Config, manifest: Manifest) -> list[Part]:
         ("model", lambda: model.append(build_without_weights(cfg.model))),
         ("model", lambda: _maps(cfg)),
         ("train_dataloader", lambda: _loader(cfg.train_dataloader)),
+        ("train_dataloader", lambda: _counts_passes(cfg.train_dataloader.sampler.type)),
         ("test_dataloader", lambda: _loader(cfg.test_dataloader)),
         ("train_cfg", lambda: _loop(cfg.train_cfg)),
         ("optim_wrapper", lambda: _schedule(cfg, model[0], manifest)),
@@ -96,8 +97,13 @@ def _loader(loader: Any) -> None:
     settings = {k: v for k, v in loader.items() if k not in ("dataset", "sampler", "batch_sampler", "collate_fn")}
     DataLoader(range(2), **settings)  # type: ignore[arg-type]
     sampler = dict(loader.sampler)
-    if sampler["type"] != "ClassAwareSampler":  # it counts the images of each class
+    if sampler["type"] != "PassesClassAwareSampler":  # it counts the images of each class
         DATA_SAMPLERS.build(dict(sampler, dataset=range(2), seed=0))
+
+
+def _counts_passes(sampler: str) -> None:
+    if not sampler.startswith("Passes"):
+        raise ValueError(f"with {sampler} every epoch would draw the same flips and crops; allowed: Passes{sampler}")
 
 
 def _loop(train_cfg: Any) -> None:

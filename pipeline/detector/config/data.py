@@ -26,8 +26,8 @@ def loader(dataset: Mapping[str, Any], train: Train, batch_size: int, shuffle: b
     return dict(
         batch_size=batch_size,
         num_workers=train.workers,
-        persistent_workers=False,  # each epoch's workers must see that epoch's draws
-        sampler=dict(type="DefaultSampler", shuffle=shuffle),
+        persistent_workers=shuffle and train.workers > 0,
+        sampler=dict(type="PassesDefaultSampler" if shuffle else "DefaultSampler", shuffle=shuffle),
         dataset=dataset,
         **more,
     )
@@ -39,7 +39,8 @@ def set_evaluation(cfg: Any, train: Train, manifest: Manifest, pipeline: list[An
 
     def tested(split: str) -> dict[str, Any]:
         dataset = dict(type=SHARED_DRAWS, **files(manifest, split), test_mode=True, pipeline=pipeline)
-        return loader(dataset, train, 1, False, drop_last=False)
+        batches = dict(type="EqualSizesBatchSampler", drop_last=False)
+        return loader(dataset, train, train.predict_batch, False, drop_last=False, batch_sampler=batches)
 
     def evaluator(split: str) -> dict[str, Any]:
         return dict(type="CocoMetric", ann_file=_annotations(manifest, split), metric="bbox")

@@ -68,13 +68,12 @@ def _loader(cfg: Any, train: Train, manifest: Manifest) -> None:
     sampler = dict(loader.get("sampler") or {"type": "DefaultSampler", "shuffle": True})
     if sampler["type"] not in SAMPLERS:
         raise UserError(f"train.recipe: config: sampler {sampler['type']} is not supported; allowed: study")
-    if _by_iteration(cfg.train_cfg) and sampler["type"] in ("DefaultSampler", "InfiniteSampler"):
-        sampler["type"] = "Passes" + sampler["type"]
+    sampler["type"] = "Passes" + sampler["type"]
     own_batch = "batch_size" in loader and "batch_size" not in train.model_fields_set
     cfg.train_dataloader = dict(
         batch_size=loader.batch_size if own_batch else train.batch_size,
         num_workers=train.workers,
-        persistent_workers=False,  # each epoch's workers must see that epoch's draws
+        persistent_workers=train.workers > 0,
         sampler=sampler,
         batch_sampler=loader.get("batch_sampler"),
         dataset={**dataset, "type": SHARED[dataset["type"]]},
@@ -145,6 +144,8 @@ def _optimizer(cfg: Any, train: Train) -> None:
         wrapper.pop("clip_grad", None)
         if train.clip_grad_norm is not None:
             wrapper.clip_grad = dict(max_norm=train.clip_grad_norm, norm_type=2)
+    if "fused" in given:
+        wrapper.optimizer.fused = train.fused
     if "precision" in given or train.device == "cpu":  # AMP's operators refuse a CPU
         set_precision(wrapper, train.precision)
 

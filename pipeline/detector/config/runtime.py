@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.study.sections import Train
 
 REGISTERED = "pipeline.detector.registered"
-STUDY_HOOKS = ("CommonRandomNumbers", "History")
+STUDY_HOOKS = ("CommonRandomNumbers", "History", "ChannelsLast")
 
 
 def set_runtime(cfg: Any, train: Train, image_size: tuple[int, int], hooks: list[Any]) -> None:
@@ -16,6 +16,8 @@ def set_runtime(cfg: Any, train: Train, image_size: tuple[int, int], hooks: list
     own = [own] if isinstance(own, str) else list(own)
     cfg.custom_imports = dict(imports=[*own, REGISTERED], allow_failed_imports=False)
     study = [dict(type="CommonRandomNumbers"), dict(type="History", interval=train.log_interval)]  # STUDY_HOOKS
+    if train.channels_last:
+        study.append(dict(type="ChannelsLast"))
     cfg.custom_hooks = [*study, *hooks]
     cfg.default_hooks = dict(
         timer=dict(type="IterTimerHook"),

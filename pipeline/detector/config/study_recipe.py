@@ -54,6 +54,7 @@ def _schedule(cfg: Any, train: Train) -> None:
         "sgd": dict(type="SGD", lr=lr, momentum=0.9, weight_decay=train.weight_decay),
         "adamw": dict(type="AdamW", lr=lr, weight_decay=train.weight_decay),
     }[train.optimizer]
+    optimizer["fused" if train.fused else "foreach"] = True  # foreach: the same numbers as by default
     cfg.optim_wrapper = dict(type="OptimWrapper", optimizer=optimizer, constructor="NoGateDecayConstructor")
     if train.clip_grad_norm is not None:
         cfg.optim_wrapper.clip_grad = dict(max_norm=train.clip_grad_norm, norm_type=2)
