@@ -16,7 +16,7 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,7 @@ def ratio(ours: nn.Module, theirs: nn.Module, x: Tensor, seconds: float, clock: 
     """Fastest pass of `ours` over that of `theirs`, alternating for about `seconds`, at least 7 times each."""
     seed = torch.randn_like(x)
     check(ours, theirs, x.shape[1])
+    ours, theirs = ours.to(x.device), theirs.to(x.device)
     times: tuple[list[float], list[float]] = ([], [])
     start = clock()
     while clock() - start < seconds or len(times[0]) < 7:
@@ -133,7 +134,9 @@ def macs(name: str, channels: int, size: int) -> float:
     return each.get(name, 0) * BATCH * pixels
 
 
-def ratios(name: str, layout: torch.memory_format, seconds: float, clock: Callable[[], float]) -> list[float | None]:
+def ratios(
+    name: str, layout: torch.memory_format, seconds: float, clock: Callable[[], float], device: str = "cpu"
+) -> list[float | None]:
     """One row of the table; None where a cell is too heavy."""
     key, options, theirs = PAIRS[name]
     row: list[float | None] = []
@@ -143,7 +146,7 @@ def ratios(name: str, layout: torch.memory_format, seconds: float, clock: Callab
             continue
         rounds = []
         for _ in range(ROUNDS):  # modules and maps anew: where they come to lie in memory is luck too
-            x = torch.randn(BATCH, channels, size, size).to(memory_format=layout).requires_grad_()
+            x = torch.randn(BATCH, channels, size, size).to(device, memory_format=layout).requires_grad_()
             rounds.append(ratio(build(key, channels, **options), theirs(channels), x, seconds / ROUNDS, clock))
         row.append(statistics.median(rounds))
     return row
@@ -162,24 +165,33 @@ def main() -> None:
     layout = torch.channels_last if args.channels_last else torch.contiguous_format
     torch.set_num_threads(threads)
     torch.manual_seed(0)
+    told = table(_rows(args.only, layout, args.seconds, clock, args.rows))
+    print(f"{told}; {threads} thread(s), {clock.__name__}, torch {torch.__version__}, batch {BATCH}.")
+
+
+def _rows(
+    names: Iterable[str], layout: torch.memory_format, seconds: float, clock: Callable[[], float], keep: Path | None
+) -> Iterator[tuple[str, list[float | None]]]:
+    kept = json.loads(keep.read_text()) if keep and keep.exists() else {}
+    for name in names:
+        if name not in kept:
+            kept[name] = ratios(name, layout, seconds, clock)
+            if keep:
+                write_json(keep, kept)
+        yield name, kept[name]
+
+
+def table(rows: Iterable[tuple[str, list[float | None]]]) -> str:
+    """Prints each row as it comes; returns the sum of them in words."""
     print("| module | " + " | ".join(f"{c} x {s}²" for c, s in MAPS) + " | mean |")
     print("|---" * (len(MAPS) + 2) + "|")
     every: list[float] = []
-    kept = json.loads(args.rows.read_text()) if args.rows and args.rows.exists() else {}
-    for name in args.only:
-        if name not in kept:
-            kept[name] = ratios(name, layout, args.seconds, clock)
-            if args.rows:
-                write_json(args.rows, kept)
-        row = kept[name]
+    for name, row in rows:
         known = [value for value in row if value is not None]
         every += known
         cells = " | ".join("–" if value is None else f"{value:.2f}" for value in row)
         print(f"| {name} | {cells} | {mean(known):.2f} |", flush=True)
-    print(
-        f"\nGeometric mean {mean(every):.2f}, largest {max(every):.2f}, of {len(every)} cells; "
-        f"{threads} thread(s), {clock.__name__}, torch {torch.__version__}, batch {BATCH}."
-    )
+    return f"\nGeometric mean {mean(every):.2f}, largest {max(every):.2f}, of {len(every)} cells"
 
 
 def mean(ratios: list[float]) -> float:

@@ -36,7 +36,7 @@ from pathlib import Path
 import psutil
 from scipy.stats import t as student
 
-from benchmarks.study import PIPELINE, environment, failed, planned
+from benchmarks.clones import PIPELINE, environment, failed, planned
 from pipeline.common.machine import cores
 
 TURN = 20.0  # seconds: four of the watcher's looks
