@@ -71,7 +71,8 @@ class Numbers:
         image = rng.standard_normal((groups, 1, self.images)) * shared[:, None, None]
         image = (image + rng.standard_normal((groups, columns, self.images)) * self.run) / np.sqrt(self.images)
         luck = self._luck(rng, groups, columns) * training[:, None]
-        weights = rng.multinomial(self.images, np.full(self.images, 1 / self.images), RESAMPLES).T
+        which = rng.integers(0, self.images, (RESAMPLES, self.images)) + self.images * np.arange(RESAMPLES)[:, None]
+        weights = np.bincount(which.ravel(), minlength=self.images * RESAMPLES).reshape(RESAMPLES, -1).T
         truth = np.zeros(groups)
         truth[-1] = self.effect
         rest = 0.35 + luck + truth[:, None]

@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from scipy import stats
 from scipy.optimize import brentq
 from scipy.special import gammaln, ndtr
 
@@ -34,7 +35,9 @@ def critical_value(
     def excess(c: float) -> float:
         return adjusted_p(c, comparisons, degrees_of_freedom, rho, one_sided) - alpha
 
-    return float(brentq(excess, 1e-3, 1e6, xtol=1e-9))
+    tail = alpha if one_sided else alpha / 2
+    alone, bonferroni = stats.t.isf([tail, tail / comparisons], degrees_of_freedom)  # c lies between
+    return float(brentq(excess, 0.98 * alone, 1.02 * bonferroni, xtol=1e-9))
 
 
 def adjusted_p(

@@ -102,8 +102,8 @@ def region(difference: Difference, equivalence: float) -> tuple[float, float, fl
     """P(above, within, below ±equivalence): of the true difference, all being as likely beforehand; not adjusted for
     m.
     """
-    law = stats.t(difference.degrees_of_freedom, difference.delta, difference.se)
-    above, below = float(law.sf(equivalence)), float(law.cdf(-equivalence))
+    edges = np.array([equivalence - difference.delta, equivalence + difference.delta]) / difference.se
+    above, below = stats.t.sf(edges, difference.degrees_of_freedom).tolist()
     return above, max(1 - above - below, 0.0), below
 
 
