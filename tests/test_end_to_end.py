@@ -5,6 +5,7 @@ The tests run in the order of this file on one project: each goes on where the o
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -137,6 +138,21 @@ def test_a_lost_output_is_collected_from_scratch_without_training(study: Project
     study.dvc("repro", "--single-item", "--force", "train@se-1")
     assert (study.root / "data/runs/se/1/predictions.json.gz").read_bytes() == before
     assert next(path for path in (study.root / "scratch").glob("*/train.log") if '"se"' in cell_of(path)).stat() == log
+
+
+def test_what_was_changed_in_a_run_is_not_evaluated(study: Project) -> None:
+    cell = study.root / "data/runs/se/1"
+    for name, text in (("predictions.json.gz", "changed or damaged"), ("history.csv", "line 8 is 'x'")):
+        before = (cell / name).read_bytes()
+        content = gzip.compress(b"[]") if name.endswith(".gz") else b"".join(before.splitlines(True)[:7]) + b"x\n"
+        (cell / name).write_bytes(content)
+        result = study.pipeline("evaluate", check=False)
+        assert result.returncode == 2
+        assert result.stderr.startswith(f"error: data/runs/se/1/{name}: {text}")
+        assert len(result.stderr.splitlines()) == 1
+        assert "`dvc checkout --force data/runs/se/1`" in result.stderr
+        study.dvc("checkout", "--force", "data/runs/se/1")
+        assert (cell / name).read_bytes() == before
 
 
 def cell_of(log: Path) -> str:

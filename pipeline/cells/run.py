@@ -10,6 +10,7 @@ from types import FrameType
 from pipeline.cells import failures
 from pipeline.cells.claims import claim
 from pipeline.common.errors import CellFailed
+from pipeline.common.files import clear_parts
 from pipeline.common.paths import CellPaths, Paths
 from pipeline.records import CellIdentity, Manifest, Plan
 from pipeline.study.plan import fingerprint
@@ -34,6 +35,7 @@ def run(plan: Plan, seed: int, paths: Paths) -> str:
 
 def _train(plan: Plan, seed: int, identity: str, files: CellPaths) -> None:
     files.failed.unlink(missing_ok=True)
+    clear_parts(files.folder)
     try:
         CellIdentity(variant=plan.variant, seed=seed, fingerprint=identity).write(files.identity)
         if plan.resources.processes > 1:

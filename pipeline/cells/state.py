@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.cells.claims import owner
+from pipeline.common.errors import UserError
 from pipeline.common.files import file_sha256, replacing
 from pipeline.common.paths import CellPaths, Paths
 from pipeline.common.text import plain
@@ -54,9 +55,28 @@ def finished(cell: Cell, fingerprint: str, paths: Paths) -> Run | None:
 
 
 def predictions(cell: Cell, fingerprint: str, paths: Paths) -> Path | None:
-    """The detections of a cell that is done."""
+    """The detections of a cell that is done, checked against its run.json. Raises UserError."""
     found = _results(cell, fingerprint, paths)
-    return found[0].predictions if found else None
+    return detections(*found) if found else None
+
+
+def detections(folder: CellPaths, run: Run) -> Path:
+    """The predictions that lie in `folder`, if they are those that its run.json names. Raises UserError."""
+    if not folder.predictions.exists():
+        raise UserError(f"{folder.predictions}: no such file; {_way_out(folder)}")
+    if file_sha256(folder.predictions) != run.predictions_sha256:
+        raise _changed(folder.predictions, folder)
+    return folder.predictions
+
+
+def _changed(file: Path, folder: CellPaths) -> UserError:
+    return UserError(f"{file}: changed or damaged, run.json beside it names another sha256; {_way_out(folder)}")
+
+
+def _way_out(folder: CellPaths) -> str:
+    if folder.done.exists():  # a working folder
+        return f"remove {folder.folder} and run the same again: the cell trains anew"
+    return f"`dvc checkout --force {folder.folder}` brings it back"
 
 
 def _results(cell: Cell, fingerprint: str, paths: Paths) -> tuple[CellPaths, Run] | None:
@@ -83,8 +103,5 @@ def collect(cell: Cell, fingerprint: str, paths: Paths, target: Path | None = No
             shutil.copyfile(original, part / original.name)
         for file, sha256 in ((copy.checkpoint, run.checkpoint_sha256), (copy.predictions, run.predictions_sha256)):
             if file_sha256(file) != sha256:
-                raise OSError(
-                    f"{source.folder / file.name} does not match the digest in its run.json; "
-                    f"remove {source.folder} and run again"
-                )
+                raise _changed(source.folder / file.name, source)
         run.model_copy(update={"variant": cell.variant}).write(copy.run)

@@ -132,11 +132,13 @@ def evaluate(paths: Paths) -> None:
 
 
 def _predictions(study: Study, cells: CellResults, paths: Paths) -> dict[str, dict[int, Path]]:
-    """Variant -> seed -> file, of the cells that are done."""
+    """Variant -> seed -> file, of the cells that are done. Raises UserError for one that is not what training wrote."""
+    from pipeline.cells.state import detections
+
     runs: dict[str, dict[int, Path]] = {name: {} for name in study.variants}
     for cell in cells.cells:
-        if cell.state == "done":
-            runs[cell.variant][cell.seed] = CellPaths(paths.run(cell.variant, cell.seed)).predictions
+        if cell.run:
+            runs[cell.variant][cell.seed] = detections(CellPaths(paths.run(cell.variant, cell.seed)), cell.run)
     return runs
 
 

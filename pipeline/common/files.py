@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ LARGEST = 2**30  # bytes of JSON, unpacked: some five million detections
 def write_bytes(path: Path, content: bytes) -> None:
     """Write beside `path`, force to disk, then rename: a reader sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = part_of(path)
     try:
         with part.open("wb") as file:
             file.write(content)
@@ -30,6 +31,18 @@ def write_bytes(path: Path, content: bytes) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def part_of(path: Path) -> Path:
+    """Where a file is written before it takes the name `path`: no two processes of any host write into one."""
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.part")
+
+
+def clear_parts(folder: Path) -> None:
+    """Delete what processes that were killed left half-written, so that kills do not fill the disk."""
+    for part in folder.glob(".[!.]*.part"):  # drafts of claims, which others may be writing, begin with two dots
+        if part.is_file():
+            part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

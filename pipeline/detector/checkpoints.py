@@ -16,6 +16,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from pipeline.common.errors import UserError
+from pipeline.common.files import part_of
 from pipeline.detector import tensors
 from pipeline.detector.tensors import Foreign
 
@@ -55,7 +56,7 @@ class AtomicCheckpointHook(Hook):
             return
         folder = Path(runner.work_dir)
         final = folder / f"epoch_{number}.pth"
-        part = final.with_suffix(".part")
+        part = part_of(final)
         try:
             runner.save_checkpoint(str(folder), part.name, by_epoch=by_epoch)
             with part.open("rb+") as file:

@@ -21,8 +21,7 @@ from pipeline.common.paths import CellPaths
 from pipeline.common.progress import duration
 from pipeline.records import Heartbeat
 from pipeline.records.cell import BeatState
-
-HEADER = ("epoch", "step", "time", "metric", "value")
+from pipeline.records.history import HEADER, reading
 
 
 @HOOKS.register_module()
@@ -46,7 +45,7 @@ class History(Hook):
         self.path = self.cell.history
         cut_after(self.path, runner.iter)
         self.pace = Pace.of(runner)
-        self.last = (runner.iter, time.time())
+        self.last = (runner.iter, time.monotonic())
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
@@ -55,7 +54,7 @@ class History(Hook):
         end_of_epoch = done % len(runner.train_dataloader) == 0
         if runner.rank != 0 or (done % self.interval and not end_of_epoch):
             return
-        now, since = time.time(), done - self.last[0]
+        now, since = time.monotonic(), done - self.last[0]
         scalars = runner.message_hub.log_scalars
         values = {
             name.removeprefix("train/"): float(scalars[name].mean(since))
@@ -66,7 +65,7 @@ class History(Hook):
             raise Diverged(f"the loss is {values['loss']} at iteration {done} of epoch {epoch}")
         values["lr"] = float(runner.optim_wrapper.get_lr()["lr"][0])
         values["seconds_per_iter"] = (now - self.last[1]) / since
-        append(self.path, ((epoch, done, f"{now:.3f}", key, repr(value)) for key, value in values.items()))
+        append(self.path, ((epoch, done, f"{time.time():.3f}", key, repr(value)) for key, value in values.items()))
         self.last = (done, now)
         beat = self.pace.beat(epoch, done, values.get("loss"))
         beat.write(self.cell.heartbeat)
@@ -83,10 +82,11 @@ class Pace:
     """Turns steps into a heartbeat with the time left, measured from this process's own start.
 
     `before` are the seconds that earlier sessions of the cell took.
+    Durations are taken from the monotonic clock: the time of day may be set meanwhile.
     """
 
     def __init__(self, epochs: int, steps: int, first: int, before: float = 0.0) -> None:
-        self.epochs, self.steps, self.first, self.before, self.start = epochs, steps, first, before, time.time()
+        self.epochs, self.steps, self.first, self.before, self.start = epochs, steps, first, before, time.monotonic()
 
     @classmethod
     def of(cls, runner: Runner) -> Pace:
@@ -95,12 +95,12 @@ class Pace:
         return cls(epoch_of(runner, runner.max_iters), runner.max_iters, runner.iter, before)
 
     def beat(self, epoch: int, step: int, loss: float | None, state: BeatState = "running") -> Heartbeat:
-        now = time.time()
-        pace = (now - self.start) / max(step - self.first, 1)
+        trained = time.monotonic() - self.start
+        pace = trained / max(step - self.first, 1)
         return Heartbeat(
             state=state, epoch=epoch, epochs=self.epochs, step=step, steps=self.steps, loss=loss,
-            eta_seconds=round(pace * (self.steps - step), 1), elapsed=round(self.before + now - self.start, 3),
-            time=round(now, 3), pid=os.getpid(), host=socket.gethostname(),
+            eta_seconds=round(pace * (self.steps - step), 1), elapsed=round(self.before + trained, 3),
+            time=round(time.time(), 3), pid=os.getpid(), host=socket.gethostname(),
         )  # fmt: skip
 
 
@@ -126,15 +126,12 @@ def append(path: Path, rows: Any) -> None:
 
 
 def cut_after(path: Path, step: int) -> None:
-    """Drop the rows of iterations past `step`, and a last line that a kill left unfinished."""
+    """Drop the rows of iterations past `step`, a last line that a kill left unfinished, and whatever is no row."""
     if not path.exists():
         return
-    kept = []
-    for row in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        fields = row.split(",")
-        if row.endswith("\n") and len(fields) == len(HEADER) and (fields[1] == "step" or int(fields[1]) <= step):
-            kept.append(row)
-    write_text(path, "".join(kept))
+    rows = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    kept = [row for row in rows if row.endswith("\n") and (found := reading(row)) and found.step <= step]
+    write_text(path, ",".join(HEADER) + "\n" + "".join(kept))
 
 
 def line(beat: Heartbeat) -> str:

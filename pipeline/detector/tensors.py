@@ -53,7 +53,7 @@ def read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except MemoryError:
-        raise UserError(f"{path}: needs more memory than this machine has") from None
+        raise UserError(f"{path}: needs more memory than this machine has; is it the file you mean?") from None
     except SafetensorError as error:
         raise Damaged(f"{path}: no safetensors ({error}){AGAIN}") from None
     except Exception as error:  # a file that is none fails in many ways

@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from pipeline.common.files import file_sha256, write_json_gz
+from pipeline.common.files import file_sha256, part_of, write_json_gz
 from pipeline.common.paths import CellPaths
 from pipeline.detector import checkpoints, history, registered, weights  # noqa: F401  (registered: what plans name)
 from pipeline.detector.device import hardware, use_device
@@ -39,6 +39,7 @@ def train(plan: Plan, seed: int, fingerprint: str, cell: CellPaths) -> None:
     cell.folder.mkdir(parents=True, exist_ok=True)
     use_device(plan.resources)
     started, before = time.time(), history.elapsed(cell)
+    begun = time.monotonic()  # the time of day may be set meanwhile
     with redirect_output(cell.log):
         resumed = checkpoints.newest_valid(cell.folder)
         cfg = cell_config(plan, seed, fingerprint, cell, resumed[0] if resumed else None)
@@ -48,7 +49,7 @@ def train(plan: Plan, seed: int, fingerprint: str, cell: CellPaths) -> None:
         if verify:
             runner.register_hook(verify, priority="LOWEST")
         runner.train()
-        trained = time.time()
+        trained = time.monotonic()
         _beat(runner, cell, "predicting")
         averaged = use_averaged_weights(runner)
         detections = predict(runner)
@@ -61,8 +62,8 @@ def train(plan: Plan, seed: int, fingerprint: str, cell: CellPaths) -> None:
         variant=plan.variant,
         seed=seed,
         state="done",
-        seconds=round(before + trained - started, 3),
-        predict_seconds=round(time.time() - trained, 3),
+        seconds=round(before + trained - begun, 3),
+        predict_seconds=round(time.monotonic() - trained, 3),
         started=round(started, 3),
         finished=round(time.time(), 3),
         device=plan.resources.device,
@@ -146,7 +147,7 @@ def _beat(runner: Runner, cell: CellPaths, state: BeatState) -> None:
 
 
 def _save_weights(model: torch.nn.Module, path: Path) -> None:
-    part = path.with_suffix(".part")
+    part = part_of(path)
     try:
         torch.save({"state_dict": {key: value.cpu() for key, value in model.state_dict().items()}}, part)
         part.replace(path)

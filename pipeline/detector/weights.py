@@ -78,7 +78,9 @@ def read(source: str, sha256: str | None) -> Pretrained:
         if not isinstance(value, Tensor) or value.layout != torch.strided:
             raise UserError(f"detector.weights: {source}: {key!r} is no dense tensor; allowed: a backbone's state dict")
         if not value.isfinite().all():
-            raise UserError(f"detector.weights: {source}: {key!r} holds NaN or infinity; the file is of no use")
+            raise UserError(
+                f"detector.weights: {source}: {key!r} holds NaN or infinity; name another file, or `weights: null`"
+            )
         state[name] = value
     if not state:
         raise UserError(f"detector.weights: {source}: holds no tensors; allowed: a backbone's state dict")

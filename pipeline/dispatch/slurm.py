@@ -100,6 +100,7 @@ class Slurm:
     def _submit(self, tasks: Sequence[Task]) -> None:
         import submitit
 
+        private(self.paths.jobs)
         executor = submitit.SlurmExecutor(folder=(self.paths.jobs / "%j").absolute(), max_num_timeout=REQUEUES)
         try:
             executor.update_parameters(**parameters(self.study, self.cluster, self.parallel))
@@ -129,6 +130,16 @@ class Slurm:
         """Jobs go on without their coordinator: the next one finds them. `dispatch --cancel` ends them."""
         if self.jobs:
             print(f"{len(self.jobs)} jobs stay with Slurm; the same command finds them again, --cancel ends them")
+
+
+def private(folder: Path) -> None:
+    """Make `folder` one that this user alone may write: a job runs what submitit has pickled there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise UserError(
+            f"{folder} belongs to another user, and jobs run what lies in it; move it away, or work in a clone of yours"
+        )
+    folder.chmod(0o700)
 
 
 def parameters(study: Study, cluster: Cluster, parallel: int | None) -> dict[str, Any]:

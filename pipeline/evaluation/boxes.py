@@ -7,7 +7,8 @@ this room works on them. Reading checks what pycocotools would drop in silence o
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,11 @@ def read_ground_truth(source: GroundTruthSource) -> GroundTruth:
     """
     if isinstance(source, GroundTruth):
         return source
+    with _way_out(source):
+        return _ground_truth(source)
+
+
+def _ground_truth(source: Mapping[str, Any] | str | Path) -> GroundTruth:
     coco, origin = _load(source), _named(source, "ground truth")
     if not isinstance(coco, Mapping):
         raise UserError(f"{origin}: expected a COCO data set, found {type(coco).__name__}")
@@ -104,7 +110,11 @@ def read_detections(source: DetectionsSource, gt: GroundTruth, name: str = "dete
     """
     if isinstance(source, Detections):
         return source
-    name = _named(source, name)
+    with _way_out(source):
+        return _detections(source, gt, _named(source, name))
+
+
+def _detections(source: Sequence[Mapping[str, Any]] | str | Path, gt: GroundTruth, name: str) -> Detections:
     found = _rows(_load(source), name)
     boxes = _boxes(found, name)
     score = _numbers([row.get("score") for row in found], "score", name)
@@ -122,7 +132,18 @@ def _load(source: Any) -> Any:
     try:
         return read_json(Path(source))
     except FileNotFoundError:
-        raise UserError(f"{source}: no such file; `dvc checkout` or `dvc pull` brings it back") from None
+        raise UserError(f"{source}: no such file") from None
+
+
+@contextmanager
+def _way_out(source: Any) -> Iterator[None]:
+    """An error about a file says how to get it back."""
+    try:
+        yield
+    except UserError as error:
+        if not isinstance(source, str | Path):
+            raise
+        raise UserError(f"{error}; `dvc checkout --force` or `dvc pull` brings back what the pipeline wrote") from None
 
 
 def _named(source: Any, name: str) -> str:

@@ -23,11 +23,12 @@ class Part(BaseModel):
 class Record(Part):
     """One JSON file. `SCHEMA` grows when a reader of the old form would misread the new one.
 
-    `MADE_BY` is the command that writes the file anew: what a message names as the way out.
+    `MADE_BY` is the command that writes the file anew: what a message names as the way out, or else `WAY_OUT`.
     """
 
     SCHEMA: ClassVar[int] = 1
     MADE_BY: ClassVar[str] = ""
+    WAY_OUT: ClassVar[str] = "delete it: what needs it writes it anew"
 
     def write(self, path: Path) -> None:
         """Whole or not at all; equal records give equal bytes."""
@@ -41,7 +42,7 @@ class Record(Part):
         """Raises UserError where the file is missing, damaged, of another schema, or not as the model has it."""
         found = cls.read_if_there(path)
         if found is None:
-            raise UserError(f"{path}: no such file{cls._way_out()}")
+            raise UserError(f"{path}: no such file" + (cls._way_out() if cls.MADE_BY else ""))
         return found
 
     @classmethod
@@ -77,7 +78,7 @@ class Record(Part):
 
     @classmethod
     def _way_out(cls) -> str:
-        return f"; {cls.MADE_BY} writes it" if cls.MADE_BY else ""
+        return f"; {cls.MADE_BY} writes it" if cls.MADE_BY else f"; {cls.WAY_OUT}"
 
 
 def _short(value: Any) -> str:

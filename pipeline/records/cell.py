@@ -51,9 +51,8 @@ class Job(Record):
 
 
 class Owner(Record):
-    """claim.<n>: the process that trains a cell; `born` tells it from a later one of the same pid.
-
-    `job` is a scheduler's id.
+    """claim.<n>: the process that trains a cell; `born`, in seconds since its machine started, tells it from a
+    later one of the same pid. `job` is a scheduler's id.
     """
 
     host: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pipeline.records.base import Part, Record
 
 
@@ -22,6 +24,8 @@ class Decisions(Record):
 
 class Looked(Record):
     """Study, as a digest of its data, plans and settings -> the numbers of seeds at which it was judged, rising."""
+
+    WAY_OUT: ClassVar[str] = "`git checkout` of that file brings back what was committed"
 
     studies: dict[str, list[int]]
 

@@ -212,9 +212,9 @@ def precision_recall(evidence: Evidence) -> Figure | None:
 
 def errors(evidence: Evidence) -> Figure | None:
     means, differences, kinds = evidence.errors.mean, evidence.errors.difference, evidence.errors.types
-    if not means:
-        return None
     variants = [variant for variant in evidence.outcomes if variant in means]
+    if not variants:
+        return None
     values = [[differences.get(variant, {}).get(kind) for kind in kinds] for variant in variants]
     texts = [[number(means[variant][kind]) for kind in kinds] for variant in variants]
     for row, variant in zip(texts, variants, strict=True):

@@ -12,6 +12,7 @@ from pipeline.evaluation import Comparison, VariantComparison
 from pipeline.records import Card, Cost, Run
 from pipeline.records.results import EVALUATE, CellResult, CellResults, Curves, ErrorTypes, Example, Examples
 from pipeline.records.study import StudyFacts
+from pipeline.results.lacks import lacks
 
 HISTORY = ("variant", "seed", "epoch", "step", "time", "metric", "value")
 METRICS = ("variant", "seed", "metric", "value")
@@ -141,12 +142,9 @@ def read(folder: Path) -> Evidence:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; {EVALUATE} writes it")
     files = EvaluationPaths(folder)
-    comparison = Comparison.read(files.comparison)
-    if comparison.baseline not in comparison.variants:
-        raise UserError(f"{files.comparison}: the baseline {comparison.baseline!r} has no runs")
-    return Evidence(
+    evidence = Evidence(
         folder=folder,
-        comparison=comparison,
+        comparison=Comparison.read(files.comparison),
         study=StudyFacts.read(files.study),
         metrics=_csv(files.metrics, METRICS),
         cells=CellResults.read(files.cells).cells,
@@ -157,6 +155,9 @@ def read(folder: Path) -> Evidence:
         errors=ErrorTypes.read(files.errors),
         examples=Examples.read(files.examples).examples,
     )
+    for name, lack in lacks(evidence):
+        raise UserError(f"{folder / name}: {lack}; {EVALUATE} writes it")
+    return evidence
 
 
 def _csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

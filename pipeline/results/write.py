@@ -15,7 +15,7 @@ from PIL import Image
 from pipeline.common.files import replacing, write_text
 from pipeline.common.paths import CellPaths, Paths
 from pipeline.evaluation import Evaluation
-from pipeline.records import Manifest
+from pipeline.records import Manifest, history
 from pipeline.records.results import CellResults, Example
 from pipeline.records.study import StudyFacts
 from pipeline.results.read import HISTORY, METRICS, EvaluationPaths, read
@@ -59,10 +59,9 @@ def write(findings: Findings, manifest: Manifest, paths: Paths) -> None:
 def _histories(results: CellResults, paths: Paths) -> Iterable[tuple[Any, ...]]:
     for cell in results.cells:
         if cell.state == "done":
-            path = CellPaths(paths.run(cell.variant, cell.seed)).history
-            with path.open(newline="", encoding="utf-8") as file:
-                for row in list(csv.reader(file))[1:]:
-                    yield (cell.variant, cell.seed, *row)
+            run = CellPaths(paths.run(cell.variant, cell.seed))
+            for row in history.read(run.history, f"`dvc checkout --force {run.folder}` brings it back"):
+                yield (cell.variant, cell.seed, *row)
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

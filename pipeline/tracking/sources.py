@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -13,6 +12,7 @@ import pandas as pd
 from pipeline import study
 from pipeline.common.paths import Paths
 from pipeline.records import Plan
+from pipeline.records.history import Reading
 from pipeline.results.read import Evidence
 from pipeline.results.read import read as read_evidence
 from pipeline.tracking.content import Point, point
@@ -47,12 +47,9 @@ def read(paths: Paths) -> Sources:
     )
 
 
-def curve(lines: Iterable[str]) -> tuple[Point, ...]:
-    """The points of a cell's own history.csv, its header first."""
-    return tuple(
-        point(row["metric"], float(row["value"]), ms(float(row["time"])), int(row["step"]))
-        for row in csv.DictReader(lines)
-    )
+def at(row: Reading) -> Point:
+    """The point of a row of a cell's own history.csv."""
+    return point(row.metric, row.value, ms(row.time), row.step)
 
 
 def ms(seconds: float) -> int:

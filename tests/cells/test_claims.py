@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import psutil
 import pytest
 
 from pipeline.cells import claims
-from pipeline.cells.claims import Claimed, claim, me, owner
+from pipeline.cells.claims import Claimed, born, claim, me, owner
 from pipeline.records import Owner
 from tests.conftest import wait_for
 
@@ -90,13 +91,75 @@ def test_a_dead_owner_of_this_host_is_followed_at_once(tmp_path: Path) -> None:
     assert owner(tmp_path) is None  # the pid is another process's by now
 
 
-def test_an_owner_on_another_host_counts_by_its_last_touch(tmp_path: Path) -> None:
+def test_an_owner_on_another_host_counts_by_its_last_touch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "WATCH", 0.1)
     write(tmp_path, 1, host="elsewhere", age=claims.SILENCE - 30)
     with pytest.raises(Claimed, match="process 1 on elsewhere"), claim(tmp_path):
         pass
     write(tmp_path, 1, host="elsewhere", age=claims.SILENCE + 30)
     with claim(tmp_path):
         assert owner(tmp_path) == me()
+
+
+@pytest.mark.parametrize("step", [3600, -3600], ids=["ahead", "back"])
+def test_an_owner_on_another_host_stays_when_the_file_servers_clock_is_set(tmp_path: Path, step: int) -> None:
+    """Its last touch seems an hour old, or to come; the next one shows that it lives."""
+    path = write(tmp_path, 1, host="elsewhere", age=step)
+    threading.Timer(0.2, os.utime, (path,)).start()
+    with pytest.raises(Claimed, match="process 1 on elsewhere"), claim(tmp_path):
+        pass
+
+
+def test_a_claim_holds_whose_answer_the_file_server_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.link
+
+    def link(source: Path, target: Path) -> None:
+        real(source, target)
+        raise FileExistsError  # what the second question is answered
+
+    monkeypatch.setattr(os, "link", link)
+    with claim(tmp_path):
+        assert owner(tmp_path) == me()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_process_is_known_by_its_birth_whatever_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = born(os.getpid())
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert born(os.getpid()) == mine == me().born
+    assert mine < time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert claims.runs(os.getpid(), mine)
+    assert not claims.runs(os.getpid(), mine - 1)
+    with pytest.raises(FileNotFoundError):
+        born(dead_pid())
+
+
+# Own a cell, say so, and write into it for ever.
+WRITE = """
+import sys
+from pathlib import Path
+from pipeline.cells.claims import claim
+from pipeline.cells.run import interruptible
+interruptible()
+folder = Path(sys.argv[1])
+with claim(folder):
+    while True:
+        (folder / "written").write_text("by the first")
+"""
+
+
+def test_a_stopped_owner_whose_cell_was_taken_over_writes_nothing_when_it_goes_on(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", WRITE, tmp_path], cwd=Path(__file__).parents[2])
+    written = tmp_path / "written"
+    wait_for(written.exists)
+    process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
+    write(tmp_path, 1, host="elsewhere", number=2)
+    written.write_text("by the second")
+    process.send_signal(signal.SIGCONT)
+    assert process.wait() != 0
+    assert written.read_text() == "by the second"
+    assert "elsewhere" in (tmp_path / "claim.2").read_text()
 
 
 def test_a_living_owner_touches_its_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

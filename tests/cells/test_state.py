@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cells.claims import claim
-from pipeline.cells.state import collect, standing
+from pipeline.cells.state import collect, predictions, standing
 from pipeline.common.errors import UserError
 from pipeline.common.files import file_sha256
 from pipeline.common.paths import CellPaths, Paths
@@ -85,11 +85,20 @@ def test_a_broken_file_is_not_collected_and_what_was_there_stays(paths: Paths) -
     cell = finished(paths)
     collect(CELL, PRINT, paths)
     cell.checkpoint.write_text("broken")
-    with pytest.raises(OSError, match=r"checkpoint\.pth does not match"):
+    with pytest.raises(UserError, match=rf"checkpoint\.pth: changed or damaged.*; remove .*{PRINT} and run the same"):
         collect(CELL, PRINT, paths)
     target = CellPaths(paths.run("se", 1))
     assert target.checkpoint.read_text() == "checkpoint.pth"
     assert [path.name for path in target.folder.parent.iterdir()] == ["1"]
+
+
+def test_predictions_are_those_that_the_run_names_or_none(paths: Paths) -> None:
+    assert predictions(CELL, PRINT, paths) is None
+    cell = finished(paths)
+    assert predictions(CELL, PRINT, paths) == cell.predictions
+    cell.predictions.write_text("other")
+    with pytest.raises(UserError, match=rf"predictions\.json\.gz: changed or damaged.*; remove .*{PRINT} and run the"):
+        predictions(CELL, PRINT, paths)
 
 
 def test_a_damaged_run_is_named(paths: Paths) -> None:

@@ -49,7 +49,7 @@ def test_no_history_yet(tmp_path: Path) -> None:
 
 def test_time_left_is_the_pace_since_this_process_began(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1000.0]
-    monkeypatch.setattr("time.time", lambda: clock[0])
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
     progress = Pace(epochs=4, steps=100, first=40, before=7)  # resumed at step 40
     clock[0] += 30
     beat = progress.beat(3, 60, 1.5)

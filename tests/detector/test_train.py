@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -136,13 +137,14 @@ def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_interrupted_cell_ends_as_if_nothing_had_happened(
     whole: Path, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    began = time.monotonic()
     with monkeypatch.context() as patch:
         stop_at(7, patch)  # in epoch 4
         with pytest.raises(KeyboardInterrupt):
             train(plan, SEED, "b" * 64, CellPaths(tmp_path))
     beat = Heartbeat.read(tmp_path / "heartbeat.json")
     assert beat.epoch == 4
-    assert 0 < beat.elapsed < 60
+    assert 0 < beat.elapsed < time.monotonic() - began
     beat.model_copy(update={"elapsed": 1000.0}).write(tmp_path / "heartbeat.json")
     kept = [path.name for path in saved(tmp_path)]
     assert kept == ["epoch_3.pth", "epoch_2.pth"]
@@ -151,7 +153,7 @@ def test_an_interrupted_cell_ends_as_if_nothing_had_happened(
     train(plan, SEED, "b" * 64, CellPaths(tmp_path))
     run = Run.read(tmp_path / "run.json")
     assert run.resumed_from == 2
-    assert 1000 < run.seconds < 1060  # both sessions
+    assert 1000 < run.seconds < 1000 + time.monotonic() - began  # both sessions
     assert "epoch_3.pth is broken" in (tmp_path / "train.log").read_text()
     assert leaves_nothing_heavy(tmp_path)
     one, two = weights(whole / "checkpoint.pth"), weights(tmp_path / "checkpoint.pth")

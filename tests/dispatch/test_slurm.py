@@ -145,6 +145,18 @@ def test_what_a_job_asks_for() -> None:
         room.parameters(study, Cluster(nodes=3), None)
 
 
+def test_what_jobs_unpickle_is_written_by_this_user_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "scratch/slurm"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    room.private(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    if os.getuid() == 0:
+        os.chown(folder, 12345, -1)
+        with pytest.raises(UserError, match=r"slurm belongs to another user.*; move it away, or work in a clone"):
+            room.private(folder)
+
+
 def test_states_of_jobs_that_slurm_forgot_are_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     said = subprocess.CompletedProcess(
         [], 1, "7_0|RUNNING\n7_1|COMPLETED\n", "slurm_load_jobs error: Invalid job id specified"

@@ -22,10 +22,16 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from pipeline import study
+from pipeline.cells.state import detections
 from pipeline.common.errors import UserError
-from pipeline.evaluation.boxes import read_detections, read_ground_truth
-from pipeline.records import Owner, Record
+from pipeline.common.files import file_sha256, write_json_gz
+from pipeline.common.paths import CellPaths
+from pipeline.evaluation.boxes import Detections, read_detections, read_ground_truth
+from pipeline.records import Owner, Record, Run, history
+from pipeline.report.model import build
+from pipeline.report.publish import render
 from pipeline.results.read import read
+from pipeline.tracking.live import LiveCurve
 from tests import made
 from tests.conftest import TINY
 from tests.report import studies
@@ -39,6 +45,9 @@ TRUTH: dict[str, Any] = {
         for i in range(1, 9)
     ],
 }
+HISTORY = "epoch,step,time,metric,value\n" + "".join(
+    f"1,{step},{1.7e9 + step:.3f},{name},{1 / step}\n" for step in range(1, 9) for name in ("loss", "lr")
+)
 FOUND = [{"image_id": 1, "category_id": 1, "bbox": [1.5, 2.0, 29.0, 21.0], "score": 0.1 * i} for i in range(1, 9)]
 STRANGE: list[Any] = [
     None, True, -1, 0, 1e308, float("nan"), float("inf"), 10**400, 2**63, "", "text", "\x00\x1b[2J", "\ud800", "../x",
@@ -64,11 +73,38 @@ def originals(folder: Path) -> dict[str, Callable[[Path], object]]:
     with (folder / "params.yaml").open("w") as file:
         YAML().dump(TINY, file)
     readers["params.yaml"] = lambda root: study.load(root / "params.yaml")
-    studies.write(folder / "evaluation", 2, classes=2, pictures=0)
-    for path in sorted((folder / "evaluation").iterdir()):
-        if path.suffix in (".json", ".csv") and path.name not in ("boxes.json", "numbers.json"):
-            readers[f"evaluation/{path.name}"] = lambda root: read(root / "evaluation")
+    cell = CellPaths(folder / "cell")
+    write_json_gz(cell.predictions, FOUND)
+    made.run(predictions_sha256=file_sha256(cell.predictions)).write(cell.run)
+    cell.history.write_text(HISTORY)
+    for path in (cell.run, cell.predictions):
+        readers[f"cell/{path.name}"] = _evaluated
+    readers["cell/history.csv"] = lambda root: list(history.read(root / "cell/history.csv", "do this"))
+    (folder / "live").mkdir()
+    (folder / "live/history.csv").write_text(HISTORY)
+    readers["live/history.csv"] = lambda root: LiveCurve(root / "live/history.csv").look()
+    studies.write(folder / "evaluation", 2, classes=2, pictures=1, repeated=True)
+    for path in _evaluation(folder):
+        if path.suffix in (".json", ".csv"):
+            readers[f"evaluation/{path.name}"] = lambda root: build(read(root / "evaluation"))
     return readers
+
+
+def _evaluation(folder: Path) -> list[Path]:
+    """All of an evaluation that is read again."""
+    unread = ("boxes.json", "numbers.json")
+    return sorted(p for p in (folder / "evaluation").rglob("*") if p.is_file() and p.name not in unread)
+
+
+def _rendered(root: Path) -> None:
+    render(root / "evaluation", root / "reports")
+
+
+def _evaluated(root: Path) -> Detections:
+    """As the stage `evaluate` takes a cell that is done."""
+    cell = CellPaths(root / "cell")
+    file = detections(cell, Run.read(cell.run))
+    return read_detections(file, read_ground_truth(TRUTH), str(file))
 
 
 def _read(kind: type[Record], name: str, root: Path) -> Record:
@@ -163,6 +199,21 @@ def test_two_hundred_files(files: Any, tmp_path_factory: pytest.TempPathFactory,
 def test_two_thousand_files(files: Any, tmp_path_factory: pytest.TempPathFactory, data: Any, seed: int) -> None:
     name = data.draw(st.sampled_from(sorted(files[1])))
     holds(files, name, seed, tmp_path_factory.getbasetemp() / "mutated")
+
+
+@pytest.mark.slow
+@settings(COMMON, max_examples=200)
+@given(data=st.data(), seed=st.integers(0, 2**32))
+def test_reports_of_two_hundred_evaluations(
+    files: Any, tmp_path_factory: pytest.TempPathFactory, data: Any, seed: int
+) -> None:
+    """To their files, figures and pictures included."""
+    originals, _ = files
+    names = [path.relative_to(originals).as_posix() for path in _evaluation(originals)]
+    readers: dict[str, Callable[[Path], object]] = dict.fromkeys(names, _rendered)
+    folder = tmp_path_factory.getbasetemp() / "mutated"
+    holds((originals, readers), data.draw(st.sampled_from(names)), seed, folder)
+    assert not list(folder.glob("reports/.report-*"))
 
 
 def test_a_small_file_that_unpacks_to_a_large_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

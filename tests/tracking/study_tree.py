@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
 import torch
 
+from pipeline.cells.claims import born
 from pipeline.common.files import digest, write_json, write_text
 from pipeline.common.paths import CellPaths, Paths
 from pipeline.evaluation import Comparison, VariantComparison, outcomes
@@ -125,7 +125,7 @@ class Tree:
         """The scratch folder of a cell that trained up to `step`: alive, or with `ended` DONE or FAILED."""
         cell, host, process = self.paths.cell(self.fingerprint(variant, seed)), socket.gethostname(), pid or os.getpid()
         CellIdentity(variant=variant, seed=seed, fingerprint=cell.fingerprint).write(cell.identity)
-        Owner(host=host, pid=process, born=psutil.Process().create_time()).write(cell.folder / "claim.1")
+        Owner(host=host, pid=process, born=born(process)).write(cell.folder / "claim.1")
         Heartbeat(
             state="running",
             epoch=1,
@@ -191,7 +191,8 @@ class Tree:
         write_csv(files.history, ("variant", "seed", *HISTORY), history)
         CellResults(cells=[self._result(*cell) for cell in self.cells()]).write(files.cells)
         self.comparison().write(files.comparison)
-        splits = {"train": samples.split(120, {"red_tl": 400}), "val": samples.split(60, {"red_tl": 200})}
+        counted = {"train": (120, 400), "val": (60, 200)}  # images, boxes of each class
+        splits = {name: samples.split(n, dict.fromkeys(CLASSES, boxes)) for name, (n, boxes) in counted.items()}
         samples.card(splits, origin="drawn", digest="d" * 64).write(files.card)
         samples.cost({name: samples.variant_cost(10, 1.5, 10.0) for name in self.variants}).write(files.cost)
         self._study().write(files.study)
