@@ -9,7 +9,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Python 3.14 is left out: opencv-python 4.12 holds numpy below 2.3, and numpy 2.2 has no wheels for it.
+# Python 3.14 is left out: opencv-python 4.12 holds numpy below 2.3, and numpy 2.2 has no wheels for it. opencv-python
+# 4.13 with numpy 2.3 has; they would change every plan's versions, and no Python 3.14 was at hand to try them with.
 SUPPORTED="3.11 3.12 3.13"
 die() { echo "setup: $*" >&2; exit 1; }
 say() { echo "setup: $*"; }
