@@ -32,7 +32,7 @@ VIDEOS, FRAMES, BOXES = 10, 12, 12  # boxes in a frame
 class Videos:
     """`luck`: SD of a run's quality about its variant's; `taste`: SD over boxes of what a variant finds easier."""
 
-    luck: float = 0.06
+    luck: float = 0.02
     taste: float = 0.4
 
     def study(self, rng: np.random.Generator) -> Study:

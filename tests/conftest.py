@@ -36,6 +36,8 @@ TINY: dict[str, Any] = {
     "tracking": {"register": False},
 }  # fmt: skip
 
+SHORT: dict[str, Any] = {**TINY["train"], "epochs": 1}
+
 # Detector overrides under which a cell waits where `Project.hold` says: a test meets it there on any machine.
 HELD: dict[str, Any] = {
     "custom_hooks": [

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.conftest import ROOT, Project, clone
+from tests.conftest import ROOT, SHORT, Project, clone
 
 PACKAGE = """
 import torch
@@ -89,7 +89,7 @@ def test_a_module_that_changes_the_shape_is_refused_and_the_plans_stay(study: Pr
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_editing_the_single_file_retrains_its_cell_alone(study: Project) -> None:
-    study.params(variants=VARIANTS, seeds=[0])
+    study.params(variants=VARIANTS, seeds=[0], train=SHORT)
     assert trained(study) == {"baseline-0", "package-0", "file-0"}
     gate = study.root / "modules" / "gate.py"
     gate.write_text(gate.read_text() + "\nADDED = 1\n")

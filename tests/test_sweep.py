@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from tests.conftest import Project
+from tests.conftest import SHORT, Project
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_sweep_of_four_reductions_at_two_stages(project: Project) -> None:
-    project.params(variants={"baseline": {}}, seeds=[0])
+    project.params(variants={"baseline": {}}, seeds=[0], train=SHORT)
     said = project.pipeline("sweep", "se", "reduction=4,8,16,32", "stages=[2],[3]").stdout
     assert "8 new variants, 8 cells to train" in said
     project.dvc("repro")

@@ -8,6 +8,7 @@ from pipeline.commands.data import data
 from pipeline.common.errors import UserError
 from pipeline.common.paths import Paths
 from pipeline.study import load
+from tests.conftest import SHORT
 from tests.dataset import made
 
 PARAMS = """# my study
@@ -70,7 +71,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_from_a_download_to_a_report(project, tmp_path, layout):
     """One command and one look: `data`, then `make repro` (what it would install is there), at tiny size."""
-    project.params(seeds=[0, 1])
+    project.params(seeds=[0, 1], train=SHORT)
     LAYOUTS[layout](tmp_path / "raw")
     project.pipeline("data", str(tmp_path / "raw"))
     project.run("make", "--old-file=setup", "repro")
