@@ -101,7 +101,8 @@ def test_an_edit_of_its_base_changes_the_plan_and_a_comment_does_not(configs: Pa
         ("configs/mine.py", '_base_ = ["base.py", "none.py"]', "none.py: no such file"),
         ("configs/mine.py", "model = dict(", "line 1: '(' was never closed"),
         ("configs/mine.py", "model = 1 / 0", "does not load: ZeroDivisionError: division by zero"),
-        ("configs/mine.py", '_base_ = "mmdet::faster_rcnn/none.py"', "does not load: "),
+        ("configs/mine.py", '_base_ = "mmdet::faster_rcnn/none.py"', "it needs the file faster_rcnn/none.py, which is"),
+        ("configs/mine.py", "labels = open('labels.txt')", "it needs the file labels.txt, which is not there"),
         ("elsewhere.py", "", "elsewhere.py lies outside configs/"),
     ],
 )

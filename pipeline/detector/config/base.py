@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -82,6 +84,9 @@ def _refuse_unwatched(name: str, own: Path) -> None:
 
 def _first_line(error: Exception) -> str:
     words = str(error).strip().splitlines() or [""]
+    if isinstance(error, FileNotFoundError):  # Python names the file, MMEngine puts it between quotes
+        missing = str(error.filename or (re.findall('"(.*)"', words[0]) or words)[0])
+        return f"it needs the file {os.path.normpath(missing).removeprefix(f'{SHIPPED}/')}, which is not there"
     if "mmpretrain" in str(error):
         return "it needs the package mmpretrain: `pip install onedl-mmpretrain==1.3.6`"
     return f"{type(error).__name__}: {words[0]}"
