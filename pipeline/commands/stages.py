@@ -65,6 +65,7 @@ def plan_of(study: Study, variant: str, manifest: Manifest, paths: Paths, weight
     from pipeline.detector.config.check import checked, refuse_long_warmup
     from pipeline.detector.config.notes import notes
     from pipeline.detector.cost import attention_parameters
+    from pipeline.detector.published import fitted
     from pipeline.detector.trial import try_imported
     from pipeline.study.plan import make
 
@@ -75,7 +76,7 @@ def plan_of(study: Study, variant: str, manifest: Manifest, paths: Paths, weight
             try_imported(config)
         refuse_over_budget(attention_parameters(config), study.detector.parameter_budget)
         refuse_long_warmup(resolved, manifest)
-        planned = weights.planned(config) if weights else None
+        planned = fitted(weights, config).planned(config) if weights else None
     except UserError as error:
         raise UserError(f"{paths.params}: variants.{variant}: {error}") from None
     return make(study, variant, config, planned, notes(study, resolved))

@@ -69,7 +69,7 @@ def read(source: str, sha256: str | None) -> Pretrained:
         content = tensors.read(path)
     except UserError as error:
         raise UserError(f"detector.weights: {str(error).replace(str(path), source, 1)}") from None
-    given = content.get("state_dict", content)
+    given = content.get("state_dict", content.get("model", content))  # "model": where Swin's authors have them
     state = {}
     for key, value in given.items() if isinstance(given, Mapping) else ():
         name = str(key).removeprefix("module.").removeprefix("backbone.")

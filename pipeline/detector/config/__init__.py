@@ -17,6 +17,7 @@ from pipeline.detector.config.support import refusal
 from pipeline.detector.config.width import make_thin
 from pipeline.detector.places.find import find_sites
 from pipeline.detector.places.maps import host_of
+from pipeline.detector.published import load_as_others_do
 from pipeline.detector.resampled import declare
 from pipeline.records import Manifest
 from pipeline.study import Study
@@ -69,6 +70,8 @@ def without_attention(study: Study, variant: Variant, manifest: Manifest | None 
     for source, overrides in (("detector", detector.overrides), ("variant", variant.overrides)):
         for key, value in overrides.items():
             override(cfg, key, value, source)
+    if detector.weights:
+        load_as_others_do(cfg)
     if train.processes == 1 or train.device == "cpu":
         single_process_norms(cfg.model)
     return cfg
