@@ -59,6 +59,38 @@ def test_an_edit_of_a_base_file_retrains_and_of_a_comment_does_not(tmp_path: Pat
         assert (Plan.read(plan).digest != first) == changes
 
 
+DIM = """
+from mmcv.transforms import BaseTransform
+from mmdet.registry import TRANSFORMS
+
+@TRANSFORMS.register_module()
+class Dim(BaseTransform):
+    def transform(self, results):
+        results["img"] = results["img"] // 2
+        return results
+"""
+
+
+@pytest.mark.slow
+def test_a_config_of_ones_own_trains_with_what_it_imports(tmp_path: Path) -> None:
+    """Every process of a study knows the transform that the config's `custom_imports` registers."""
+    project = clone(tmp_path / "project")
+    configs = project.root / "configs"
+    (project.root / "dim.py").write_text(DIM)
+    base = BASE.replace('dict(type="PhotoMetricDistortion")', 'dict(type="PhotoMetricDistortion"), dict(type="Dim")')
+    (configs / "base.py").write_text(base)
+    (configs / "mine.py").write_text(f'{MINE}custom_imports = dict(imports=["dim"], allow_failed_imports=False)\n')
+    project.params(**settings("configs/mine.py", {"warmup_iters": 2, "epochs": 1}, {}))
+    project.dvc("repro", "train@baseline-0", "cost")
+    cell = CellPaths(Paths(project.root).run("baseline", SEED))
+    assert Run.read(cell.run).state == "done"
+    assert "dim.py" in Plan.read(Paths(project.root).plan("baseline")).code
+    (configs / "base.py").write_text(f"# a comment\n{base}")
+    assert "Running stage 'train@baseline-0'" not in project.dvc("repro", "train@baseline-0").stdout
+    (configs / "base.py").write_text(base.replace("scale=(96, 64)", "scale=(64, 64)"))
+    assert "Running stage 'train@baseline-0'" in project.dvc("repro", "train@baseline-0").stdout
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_with_the_detectors_own_recipe(name: str, tmp_path: Path) -> None:

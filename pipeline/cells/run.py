@@ -43,8 +43,10 @@ def _train(plan: Plan, seed: int, identity: str, files: CellPaths) -> None:
 
             launch(plan, seed, identity, files)
         else:
-            from pipeline.detector.train import train  # torch and MMDetection load here, not before
+            from pipeline.detector.imports import import_named  # torch and MMDetection load here, not before
+            from pipeline.detector.train import train
 
+            import_named(plan.config)
             train(plan, seed, identity, files)
     except Exception as error:
         failure = failures.describe(error, files)

@@ -81,9 +81,12 @@ def main(cell: CellPaths, seed: int, fingerprint: str, launcher: int) -> None:
     """One process of the cell."""
     threading.Thread(target=_end_with, args=(launcher,), daemon=True).start()
     try:
+        from pipeline.detector.imports import import_named
         from pipeline.detector.train import train
 
-        train(Plan.read(cell.plan), seed, fingerprint, cell)
+        plan = Plan.read(cell.plan)
+        import_named(plan.config)
+        train(plan, seed, fingerprint, cell)
     except Exception as error:
         traceback.print_exc()
         failures.describe(error, cell).write(cell.rank(os.environ["RANK"]))

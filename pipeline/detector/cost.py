@@ -18,9 +18,9 @@ from mmengine.structures import InstanceData
 from torch import nn
 
 from pipeline.common.progress import OnProgress
-from pipeline.detector import registered  # noqa: F401  (registers what resolved configs name)
 from pipeline.detector.counting import operations
 from pipeline.detector.device import hardware, use_device
+from pipeline.detector.imports import import_named
 from pipeline.detector.memory import peak_bytes
 from pipeline.detector.memory_format import memory_format
 from pipeline.detector.placement import attention_modules
@@ -47,6 +47,8 @@ def measure(
     """
     first = next(iter(plans.values()))
     use_device(first.resources)
+    for plan in plans.values():
+        import_named(plan.config)
     device = torch.device(first.resources.device)
     init_default_scope("mmdet")
     models = {name: _model(plan.config, device) for name, plan in plans.items()}

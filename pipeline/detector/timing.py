@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 from pipeline.common.paths import CellPaths
 from pipeline.detector.device import hardware, use_device
 from pipeline.detector.history import Hook
+from pipeline.detector.imports import import_named
 from pipeline.detector.train import cell_config
 from pipeline.records import Plan
 from pipeline.records.estimate import Timing
@@ -68,6 +69,7 @@ def time_variant(plan: Plan, cell: CellPaths, seconds: float) -> Timing:
     """
     started = time.time()
     use_device(plan.resources)
+    import_named(plan.config)
     if plan.resources.device == "cuda":  # the variant timed before in this process has left its share
         gc.collect()
         torch.cuda.empty_cache()
