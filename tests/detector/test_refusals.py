@@ -26,6 +26,15 @@ UNSUPPORTED = [
     ("solo/solo_r50_fpn_1x_coco", "needs masks"),
     ("rpn/rpn_r50_fpn_1x_coco", "proposes regions without classes"),
     ("fast_rcnn/fast-rcnn_r50_fpn_1x_coco", "needs precomputed proposals"),
+    ("maskformer/maskformer_r50_ms-16xb1-75e_coco", "segments panoptically"),
+    ("mask2former/mask2former_r50_8xb2-lsj-50e_coco", "segments panoptically or by instance"),
+    ("qdtrack/qdtrack_faster-rcnn_r50_fpn_8xb2-4e_mot17halftrain_test-mot17halfval", "tracks objects"),
+    ("ocsort/ocsort_yolox_x_8xb4-amp-80e_crowdhuman-mot17halftrain_test-mot17halfval", "tracks objects"),
+    ("deepsort/deepsort_faster-rcnn_r50_fpn_8xb2-4e_mot17halftrain_test-mot17halfval", "tracks objects"),
+    ("strongsort/strongsort_yolox_x_8xb4-80e_crowdhuman-mot17halftrain_test-mot17halfval", "tracks objects"),
+    ("lad/lad_r50-paa-r101_fpn_2xb8_coco_1x", "distils a trained teacher"),
+    ("queryinst/queryinst_r50_fpn_1x_coco", "needs masks"),
+    ("misc/d2_faster-rcnn_r50-caffe_fpn_ms-90k_coco", "is a model of detectron2"),
     ("clrnet/clrnet", "detects lanes"),
     ("common/ms-90k_coco", "no model.backbone"),
 ]
@@ -46,6 +55,14 @@ def test_a_detector_that_boxes_cannot_train(name: str, words: str) -> None:
     assert words in str(error.value)
 
 
+def test_a_config_that_mmdetection_ships_without_its_base() -> None:
+    name = "bytetrack/bytetrack_yolox_x_8xb4-amp-80e_crowdhuman-mot17halftrain_test-mot17test"
+    missing = "bytetrack/bytetrack/bytetrack_yolox_x_8xb4-amp-80e_crowdhuman-mot17halftrain_test-mot17halfval.py"
+    assert refusal(config=name, width="full", overrides={}) == (
+        f"detector.config: {name!r} does not load: it needs the file {missing}, which is not there"
+    )
+
+
 OVERRIDES: list[tuple[str, Any, str]] = [
     ("model.backbone.depth", 51, "invalid depth 51 for resnet"),
     ("model.backbone.type", "ResNot", "ResNot"),
@@ -60,6 +77,11 @@ OVERRIDES: list[tuple[str, Any, str]] = [
     ("train_dataloader.batch_size", 0, "batch_size"),
     ("train_dataloader.dataset.pipeline.2.keep_ratios", True, "unexpected keyword argument 'keep_ratios'"),
     ("train_dataloader.dataset.pipeline.3.type", "RandomFlop", "RandomFlop"),
+    ("train_dataloader.dataset.pipeline.2.scale", "wide", "pipelines: "),
+    ("test_dataloader.dataset.pipeline.1.scale", [0, 64], "pipelines: "),
+    ("train_dataloader.dataset.filter_cfg.min_size", 1000, "pipelines: "),
+    ("model.data_preprocessor.mean", [1, 2], "model: "),
+    ("model.data_preprocessor.pad_size_divisor", "32", "pipelines: "),
     ("custom_hooks.1.intervall", 2, "unexpected keyword argument 'intervall'"),
 ]
 

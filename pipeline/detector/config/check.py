@@ -1,4 +1,4 @@
-"""Whether MMDetection builds what a config says: each of its parts is built once, without weights and without data.
+"""Whether MMDetection builds what a config says: each of its parts is built once, without weights, on drawn images.
 
 What a constructor refuses is the user's to know before anything trains: its own words, and the override behind them.
 """
@@ -22,10 +22,11 @@ from pipeline.common.errors import UserError
 from pipeline.detector import registered  # noqa: F401  (registers what resolved configs name)
 from pipeline.detector.config import resolve, without_attention
 from pipeline.detector.config.data import PATHS
+from pipeline.detector.config.drawn import pass_images
 from pipeline.detector.config.model import nodes
 from pipeline.detector.config.own_recipe import is_warmup, passes_iterations
 from pipeline.detector.config.study_recipe import set_precision
-from pipeline.detector.places.maps import build_without_weights, host_of
+from pipeline.detector.places.maps import host_of
 from pipeline.detector.quiet import quiet
 from pipeline.records import Manifest
 from pipeline.study import Study
@@ -70,24 +71,26 @@ def _refusal(cfg: Config, manifest: Manifest) -> str | None:
 def _parts(cfg: Config, manifest: Manifest) -> list[Part]:
     model: list[nn.Module] = []  # built first, what is checked after it takes it
     return [
-        ("model", lambda: model.append(build_without_weights(cfg.model))),
-        ("model", lambda: _maps(cfg)),
+        ("model", lambda: model.append(_model(cfg))),
         ("train_dataloader", lambda: _loader(cfg.train_dataloader)),
         ("train_dataloader", lambda: _counts_passes(cfg.train_dataloader.sampler.type)),
         ("test_dataloader", lambda: _loader(cfg.test_dataloader)),
+        ("pipelines", lambda: pass_images(cfg)),
         ("train_cfg", lambda: _loop(cfg.train_cfg)),
         ("optim_wrapper", lambda: _schedule(cfg, model[0], manifest)),
         ("custom_hooks", lambda: [HOOKS.build(dict(hook)) for hook in _without_priority(cfg.custom_hooks)]),
     ]
 
 
-def _maps(cfg: Config) -> None:
-    """An image passes through backbone and neck."""
-    failure = host_of(cfg.model.to_dict(), tuple(cfg.resources.image_size)).failure
+def _model(cfg: Config) -> nn.Module:
+    """The detector without weights; an image passes through backbone and neck."""
+    host = host_of(cfg.model.to_dict(), tuple(cfg.resources.image_size))
+    failure = host.failure
     if failure and NO_CPU in failure and cfg.resources.device != "cpu":
-        return  # it cannot be tried here
+        failure = None  # it cannot be tried here
     if failure:
         raise ValueError(f"no image passes through it: {failure}" + ("; set device: cuda" if NO_CPU in failure else ""))
+    return host.model
 
 
 def _loader(loader: Any) -> None:

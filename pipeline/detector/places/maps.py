@@ -1,7 +1,7 @@
 """Which maps pass through which module: one forward pass of a detector without weights, on no device if possible.
 
 torch's `meta` device computes shapes alone, so that a pass at full image size costs milliseconds. MMCV's own
-operators (deformable convolution, CARAFE) do not know it: detectors that use them make the pass on the CPU.
+operators do not know it: deformable convolutions pass as plain ones, detectors with others (CARAFE) on the CPU.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from pipeline.common.files import canonical
 from pipeline.detector.placement import Side
+from pipeline.detector.places.undeformed import undeform
 from pipeline.detector.quiet import quiet
 
 Shape = tuple[int, int, int]  # channels, height, width
@@ -93,6 +94,7 @@ class _Model:
 def _host(text: str, model: _Model, image_size: tuple[int, int]) -> Host:
     width, height = (-(-side // 32) * 32 for side in image_size)  # as batches are padded
     built = build_without_weights(model.config).eval()
+    undeform(built)
     inputs, outputs, failure = _pass(built, torch.empty(1, 3, height, width, device="meta"))
     if failure:
         real: nn.Module = MODELS.build(_own_copy(model.config)).eval()
