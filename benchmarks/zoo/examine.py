@@ -6,9 +6,12 @@ import traceback
 from collections import Counter
 from typing import Any
 
+from mmengine.config import Config
+
 from benchmarks.zoo.kept import lost
 from pipeline.common.errors import UserError
-from pipeline.detector.config import base, resolve
+from pipeline.common.files import digest
+from pipeline.detector.config import base, resolve, scaling
 from pipeline.detector.config.changes import replaced
 from pipeline.detector.config.check import checked
 from pipeline.detector.config.support import refusal
@@ -22,7 +25,9 @@ from pipeline.study import Study
 
 CLASSES = ["car", "person", "sign"]
 RECIPES = ("study", "config")
+TAKES_A_GPU = "; set device: cuda"  # the end of what `checked` says
 PLACES = ("before_add", "after_stage", "neck")
+_seen: dict[str, dict[str, Any]] = {}
 
 
 def manifest(classes: int = len(CLASSES), images: int = 100_000) -> Manifest:
@@ -41,7 +46,7 @@ def study(
     overrides: dict[str, Any] | None = None,
     **train: Any,
 ) -> Study:
-    size: dict[str, Any] = {"image_size": [256, 160]} if recipe == "study" else {}
+    size: dict[str, Any] = {"image_size": _own_size(name)} if recipe == "study" else {}
     return Study.model_validate(
         {
             "dataset": {"source": "roadmarks"},
@@ -51,6 +56,12 @@ def study(
             "seeds": [0],
         }
     )
+
+
+def _own_size(name: str) -> tuple[int, int]:
+    """What the config tests at: SSD and FPG take no other, and a model passes the same image under both recipes."""
+    loader = base.load(name).get("test_dataloader") or {}
+    return scaling.test_size((loader.get("dataset") or {}).get("pipeline") or []) or (640, 640)
 
 
 def examine(name: str) -> dict[str, Any]:
@@ -68,10 +79,14 @@ def examine(name: str) -> dict[str, Any]:
             record["refused"], record["one_class"] = None, True
         if record["refused"]:
             return record
-        for recipe in RECIPES:
-            record["recipes"][recipe] = _recipe(name, recipe, cfg, manifest(classes))
+        for device in ("cpu", "cuda"):
+            record["device"] = device
+            for recipe in RECIPES:
+                record["recipes"][recipe] = _recipe(name, recipe, cfg, manifest(classes), device)
+            if not str(record["recipes"]["study"].get("error")).endswith(TAKES_A_GPU):
+                break
         if all("error" not in record["recipes"][recipe] for recipe in RECIPES):
-            record |= _placed(name, manifest(classes))
+            record |= _placed(name, manifest(classes), device)
     except UserError as error:
         record["refused"] = str(error)
     except Exception:
@@ -79,10 +94,10 @@ def examine(name: str) -> dict[str, Any]:
     return record
 
 
-def _recipe(name: str, recipe: str, cfg: Any, data: Manifest) -> dict[str, Any]:
+def _recipe(name: str, recipe: str, cfg: Any, data: Manifest, device: str) -> dict[str, Any]:
     """Whether a recipe resolves and all its parts build, and what of the config it does not keep."""
     try:
-        resolved = checked(study(name, recipe), "baseline", data)
+        resolved = checked(study(name, recipe, device=device), "baseline", data)
     except UserError as error:
         return {"error": str(error)}
     found: dict[str, Any] = {"replaced": replaced(cfg, resolved)}
@@ -91,9 +106,17 @@ def _recipe(name: str, recipe: str, cfg: Any, data: Manifest) -> dict[str, Any]:
     return found
 
 
-def _placed(name: str, data: Manifest) -> dict[str, Any]:
+def _placed(name: str, data: Manifest, device: str) -> dict[str, Any]:
+    """`_places`, looked at once for all configs of one model: many differ in schedule or augmentation alone."""
+    plain = resolve(study(name, "study", device=device), "baseline", data)
+    key = digest(plain.model.to_dict())
+    if key not in _seen:
+        _seen[key] = _places(plain, name, data, device)
+    return _seen[key]
+
+
+def _places(plain: Config, name: str, data: Manifest, device: str) -> dict[str, Any]:
     """The named places with their counts, and whether attention there leaves every other key as it was."""
-    plain = resolve(study(name, "study"), "baseline", data)
     host = host_of(plain.model.to_dict(), tuple(plain.resources.image_size))
     counts = Counter(place.name for place in (*backbone_places(host), *neck_places(host)))
     before = set(host.model.state_dict())
@@ -101,7 +124,8 @@ def _placed(name: str, data: Manifest) -> dict[str, Any]:
     for place in PLACES:
         variants: dict[str, Any] = {"x": {"attention": "eca", "place": place}}
         try:
-            built = build_without_weights(resolve(study(name, "study", variants), "x", data).model)
+            resolved = resolve(study(name, "study", variants, device=device), "x", data)
+            built = build_without_weights(resolved.model)
         except UserError as error:
             errors[place] = str(error)
             continue

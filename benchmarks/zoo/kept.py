@@ -17,7 +17,8 @@ def lost(base: Mapping[str, Any], resolved: Mapping[str, Any]) -> list[str]:
     """Dotted paths at which two configs differ beyond files, classes, weights, logging and device."""
     before, after = (_leaves(_form(_plain(cfg))) for cfg in (base, resolved))
     added = {path for path in after.keys() - before.keys() if path.startswith("loader.")}  # what the config leaves out
-    return sorted(path for path in (before.keys() | after.keys()) - added if before.get(path) != after.get(path))
+    paths = (before.keys() | after.keys()) - added - {"loader"}  # a leaf only where the config leaves out everything
+    return sorted(path for path in paths if before.get(path) != after.get(path))
 
 
 def _form(cfg: dict[str, Any]) -> dict[str, Any]:

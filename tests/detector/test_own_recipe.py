@@ -11,6 +11,7 @@ from typing import Any
 import mmdet
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from benchmarks.zoo.kept import lost
 from pipeline.common.errors import UserError
@@ -171,6 +172,21 @@ def test_sizes_on_the_grid_stay_on_it_and_shares_stay_shares() -> None:
     ]}  # fmt: skip
     scale_sizes(node, 0.16)
     assert [list(part.values())[1] for part in node["pipeline"]] == [(96, 96), (0.3, 0.7), [(77, 213), (128, 213)]]
+
+
+def test_what_the_page_tells_a_user_of_yolox_to_write() -> None:
+    """Its ten lines are planned as they stand, and do what is said beside them."""
+    page = (ROOT / "docs" / "detectors.md").read_text(encoding="utf-8")
+    lines = page.split("```yaml\n")[1].split("```")[0]
+    assert len(lines.splitlines()) == 10
+    study = Study.model_validate({"dataset": {"source": "roadmarks"}, **YAML(typ="safe").load(lines)})
+    baseline, cbam = (tiny.plan(study, name).config for name in ("baseline", "cbam"))
+    content: Any = baseline
+    assert content["train_cfg"]["max_epochs"] == 50
+    assert content["optim_wrapper"]["optimizer"]["lr"] == pytest.approx(0.01 * 16 / 64)
+    assert next(hook for hook in content["custom_hooks"] if "num_last_epochs" in hook)["num_last_epochs"] == 3  # of 15
+    attention: Any = cbam["model"]
+    assert len(attention["attention"][0]["sites"]) == 4
 
 
 STOCK = """
