@@ -125,7 +125,7 @@ class Tree:
         """The scratch folder of a cell that trained up to `step`: alive, or with `ended` DONE or FAILED."""
         cell, host, process = self.paths.cell(self.fingerprint(variant, seed)), socket.gethostname(), pid or os.getpid()
         CellIdentity(variant=variant, seed=seed, fingerprint=cell.fingerprint).write(cell.identity)
-        Owner(host=host, pid=process, born=born(process)).write(cell.folder / "claim.1")
+        Owner(host=host, pid=process, born=born(os.getpid())).write(cell.folder / "claim.1")
         Heartbeat(
             state="running",
             epoch=1,
