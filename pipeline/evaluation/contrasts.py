@@ -68,9 +68,14 @@ class Contrasts:
             return Difference(delta, se_images, se_images, np.inf)
         return self._with_seeds(delta, se_images, self.parts.shared(g, h), g, h)
 
+    def alike(self, variants: Sequence[int]) -> list[int]:
+        """Those that the pool speaks for: what learnt nothing has no image variance of its own either."""
+        judged = [g for g in variants if self.spread and self.spread.pools(g)]
+        return [g for g in judged if self.spread and g not in self.spread.narrow] or judged
+
     def regular(self, variants: Sequence[int], h: int = 0) -> Difference | None:
         """A variant of the mean image variance, judged by the pool: what a critical value is made for."""
-        alike = [g for g in variants if self.spread and self.spread.pools(g)]
+        alike = self.alike(variants)
         if not alike:
             return None
         shared = float(np.mean([self.parts.shared(g, h) for g in alike]))

@@ -83,7 +83,7 @@ def power_basis(found: Contrasts, images: int, units: int, settings: Settings, a
         variants=len(variants),
         images=images,
         units=units,
-        shared=float(np.mean([found.parts.shared(g, 0) for g in variants])),
+        shared=float(np.mean([found.parts.shared(g, 0) for g in found.alike(variants) or variants])),
         run=run,
         seeds=pooled - run,
         alpha=alpha,

@@ -96,3 +96,13 @@ def test_impossible_effects_and_unmeasured_seeds_are_told():
     assert plan_power(BASIS).cheapest is None
     with pytest.raises(UserError, match="at least two seeds"):
         plan_power(None, wanted=0.01)
+
+
+def test_what_learnt_nothing_does_not_make_the_study_look_stronger():
+    rng = np.random.default_rng(0)
+    points, drawn = rng.normal(0, 0.004, (6, 4)), rng.normal(0, 0.004, (6, 1, 3000)) + np.zeros((6, 4, 3000))
+    points[4:], drawn[4:] = rng.normal(0, 1e-7, (2, 4)), 0.0
+    found = contrasts(Sample(points, drawn, 500))
+    assert found.spread.narrow == (4, 5)
+    assert found.regular([1, 2, 3, 4, 5]) == found.regular([1, 2, 3])
+    assert power_basis(found, 500, 500, Settings(), 0.05).shared == pytest.approx(2 * 0.004**2, rel=0.1)
