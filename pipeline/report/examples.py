@@ -13,6 +13,7 @@ from pipeline.report.words import plural, signed
 from pipeline.results.read import Evidence
 
 LABEL = 16  # characters of a class name beside a box
+PANELS = 24  # variants of one picture; with more of them, no panel could be read
 
 
 def figures(evidence: Evidence) -> list[Figure]:
@@ -24,11 +25,11 @@ def _figure(evidence: Evidence, example: Example, number: int) -> Figure:
     labelled = labels(evidence.card.classes)
     views = [View("ground truth", _marks(example.ground_truth, labelled))]
     found = {}
-    for name in evidence.outcomes:
-        if name in example.detections:
-            marks = _marks(example.detections[name], labelled)
-            found[name] = sum(mark.outcome == "found" for mark in marks)
-            views.append(View(name, marks))
+    every = [name for name in evidence.outcomes if name in example.detections]
+    for name in _shown(every, example.variant):
+        marks = _marks(example.detections[name], labelled)
+        found[name] = sum(mark.outcome == "found" for mark in marks)
+        views.append(View(name, marks))
     file, why = escape(example.file_name), escape(example.reason)
     if example.variant is not None and example.change is not None:
         change = signed(example.change, 2)
@@ -38,8 +39,19 @@ def _figure(evidence: Evidence, example: Example, number: int) -> Figure:
     if evidence.baseline in found:
         alt += f": {evidence.baseline} finds {found[evidence.baseline]}"
         alt += f", {example.variant} finds {found[example.variant]}" if example.variant in found else ""
+    left_out = len(every) - len(found)
+    if left_out:
+        why = Markdown(f"{escape(why)}; {plural(left_out, 'variant')} in the middle of the table not shown")
     gallery = Gallery(evidence.folder / example.picture, (example.width, example.height), views)
     return Figure(f"example_{number}", f"{alt}.", Markdown(f"{file} ({why})."), gallery)
+
+
+def _shown(names: Sequence[str], own: str | None) -> list[str]:
+    """Those with a panel: all, or the highest and the lowest of the table and the one that the example is `own` to."""
+    if len(names) <= PANELS:
+        return list(names)
+    ends = {*names[: PANELS // 2], *names[1 - PANELS // 2 :], own}
+    return [name for name in names if name in ends]
 
 
 def _marks(boxes: Sequence[ShownBox], labelled: Mapping[str, str]) -> list[Mark]:

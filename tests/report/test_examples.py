@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from pipeline.report.blocks import Figure
 from pipeline.report.examples import figures
 from pipeline.report.figures.gallery import LOOKS, Gallery
-from pipeline.results.read import Evidence
+from pipeline.results.read import Evidence, read
+
+from . import studies
 
 
 def gallery(figure: Figure) -> Gallery:
@@ -42,3 +45,13 @@ def test_every_outcome_has_a_look_of_its_own() -> None:
     signs = [sign for outcome, (_, _, sign) in LOOKS.items() if outcome not in ("truth", "found")]
     assert len(set(signs)) == len(signs)
     assert all(signs)
+
+
+def test_of_many_variants_the_ends_of_the_table_and_the_examples_own_are_drawn(tmp_path: Path) -> None:
+    found = read(studies.write(tmp_path / "evaluation", 40, 2, classes=1, pictures=1))
+    (figure,) = figures(found)
+    titles = [view.title for view in gallery(figure).views][1:]
+    order, own = list(found.outcomes), found.examples[0].variant
+    assert [name for name in titles if name != own] == [name for name in [*order[:12], *order[-11:]] if name != own]
+    assert own in titles
+    assert f"{41 - len(titles)} variants in the middle of the table not shown" in figure.caption

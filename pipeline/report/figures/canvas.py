@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -27,6 +28,7 @@ ROLES = {INK: "ink", MUTED: "muted", RULE: "rule", PAPER: "paper", BLUE: "blue",
 
 WIDTH = 8.3  # inches: GitHub shows about 830 CSS pixels
 DPI = 200  # twice that, for dense screens
+PIXELS = 6_000_000  # of a picture: 200 rows at the width that GitHub shows
 LIMIT = 190_000  # bytes of a picture: beside the Markdown it must load at once
 
 THEME: Any = {
@@ -86,11 +88,17 @@ def save(made: Figure, name: str, tips: Mapping[str, str] | None = None) -> Draw
     """Both files of a drawn figure. `tips` maps an artist's gid to the text shown on hover in the SVG."""
     picture, vector = io.BytesIO(), io.BytesIO()
     settle(made)
-    made.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
+    made.savefig(picture, format="png", dpi=_dots(made), metadata={"Software": None})
     made.patch.set_visible(False)  # the page shows through, light or dark
     made.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
     data, size = compact(Image.open(picture))
     return Drawing("png", data, size, _inline(vector.getvalue().decode(), name, tips or {}))
+
+
+def _dots(made: Figure) -> float:
+    """Dots an inch: DPI, and fewer for a figure of many rows, which would take minutes to pack; its SVG stays sharp."""
+    width, height = made.get_size_inches()
+    return min(DPI, math.sqrt(PIXELS / (width * height)))
 
 
 def compact(image: Image.Image) -> tuple[bytes, tuple[int, int]]:
