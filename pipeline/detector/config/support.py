@@ -38,10 +38,10 @@ def refusal(cfg: Mapping[str, Any], classes: int) -> str | None:
         return None
     if kind in REASONS:
         return f"{kind} {REASONS[kind]}"
-    if kind in MASK_DETECTORS or _has_mask_head(model) or any(node.get("with_mask") for node in _dicts(_training(cfg))):
-        return f"{kind} {MASKS}"
     if model.get("backbone") is None:
         return "it has no model.backbone: a part of a config, or no detector"
+    if kind in MASK_DETECTORS or _has_mask_head(model) or any(node.get("with_mask") for node in _dicts(_training(cfg))):
+        return f"{kind} {MASKS}"
     return None
 
 
