@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+from pipeline.common.files import write_text
+
 CGROUPS = Path("/sys/fs/cgroup/memory")  # the first version's; the second needs a manager's leave
 
 
-def disk(folder: Path) -> Path:
-    """disk.c, compiled."""
-    library = folder / "disk.so"
-    source = Path(__file__).with_name("disk.c")
+def preloaded(name: str, folder: Path) -> Path:
+    """disk.c or clock.c, compiled into `folder`."""
+    library = folder / f"{name}.so"
+    source = Path(__file__).with_name(f"{name}.c")
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
     return library
 
@@ -34,20 +35,15 @@ class Clock:
     """The time of day of the processes that are started with `environment`: may be set while they run."""
 
     def __init__(self, folder: Path) -> None:
-        if not FAKETIME.exists():
-            pytest.skip("libfaketime is missing: apt-get install libfaketime")
-        self.file = folder / "clock"
-        self.set("+0")
+        self.file, self.library = folder / "clock", preloaded("clock", folder)
+        self.set(0)
 
-    def set(self, offset: str) -> None:
-        self.file.write_text(offset)
+    def set(self, ahead: int) -> None:
+        write_text(self.file, str(ahead))
 
     @property
     def environment(self) -> dict[str, str]:
-        return {
-            "LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1",
-        }  # fmt: skip
+        return {"LD_PRELOAD": str(self.library), "CLOCK": str(self.file)}
 
 
 class Memory:

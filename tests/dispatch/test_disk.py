@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import Project
 
-from .faults import disk
+from .faults import preloaded
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_disk_that_is_full_after_any_number_of_writes(project: Project, tmp_pa
 def every_write(project: Project, folder: Path, *numbers: int) -> Iterator[dict[str, Any]]:
     """What `every_write.py` prints for a disk that is full after so many writes each."""
     environment = {
-        **project.environment, "PYTHONPATH": str(project.root), "LD_PRELOAD": str(disk(folder)),
+        **project.environment, "PYTHONPATH": str(project.root), "LD_PRELOAD": str(preloaded("disk", folder)),
         "DISK": f"{project.root}/scratch/:{project.root}/data/runs/",
     }  # fmt: skip
     command = [sys.executable, str(Path(__file__).with_name("every_write.py")), *map(str, numbers)]

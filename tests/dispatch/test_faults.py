@@ -18,7 +18,7 @@ import pytest
 from pipeline.cells.claims import SILENCE
 from tests.conftest import HELD, TINY, Project, clone, wait_for
 
-from .faults import Clock, as_host, disk, memory_group
+from .faults import Clock, as_host, memory_group, preloaded
 from .test_local import changes, owners, predictions, processes_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -67,20 +67,24 @@ def each_step_once(project: Project) -> bool:
     return all([r.split(",")[1] for r in t.splitlines() if ",loss," in r] == list("123456") for t in found)
 
 
-def held(project: Project) -> None:
+def held(project: Project, dispatcher: subprocess.Popen[str]) -> None:
     """Both cells have saved their first epoch and wait."""
-    project.hold(0)
-    wait_for(lambda: len(list((project.root / "scratch").glob("*/epoch_1.pth"))) == 2, 600)
+
+    def saved() -> bool:
+        assert dispatcher.poll() is None, dispatcher.communicate()[0]
+        return len(list((project.root / "scratch").glob("*/epoch_1.pth"))) == 2
+
+    wait_for(saved, 600)
 
 
-@pytest.mark.parametrize("step", ["+1h", "-1h"])
+@pytest.mark.parametrize("step", [3600, -3600], ids=["ahead", "back"])
 def test_the_clock_is_set_while_cells_train(
-    project: Project, plain: dict[str, bytes], tmp_path: Path, step: str
+    project: Project, plain: dict[str, bytes], tmp_path: Path, step: int
 ) -> None:
     clock = Clock(tmp_path)
     project.hold(0)
     dispatcher = start(project, environment=clock.environment)
-    held(project)
+    held(project, dispatcher)
     clock.set(step)
     project.hold()
     ended(dispatcher)
@@ -93,7 +97,7 @@ def test_the_clock_is_set_while_cells_train(
 
 
 def test_two_hosts_whose_file_server_answers_late(project: Project, plain: dict[str, bytes], tmp_path: Path) -> None:
-    late = {"LD_PRELOAD": str(disk(tmp_path)), "DISK": "scratch/", "LATE": "100"}
+    late = {"LD_PRELOAD": str(preloaded("disk", tmp_path)), "DISK": "scratch/", "LATE": "100"}
     both = [start(project, environment=late), start(project, as_host("elsewhere"), late)]
     for process in both:
         ended(process)
@@ -109,7 +113,7 @@ def test_a_stopped_dispatcher_is_followed_and_writes_nothing_when_it_goes_on(
 ) -> None:
     project.hold(0)
     stopped = start(project)
-    held(project)
+    held(project, stopped)
     os.killpg(stopped.pid, signal.SIGSTOP)
     for claim in (project.root / "scratch").glob("*/claim.*"):
         os.utime(claim, (time.time() - SILENCE - 1,) * 2)
@@ -128,7 +132,7 @@ def test_a_cell_that_takes_too_much_memory_is_killed_and_goes_on(project: Projec
     with memory_group() as group:
         project.hold(0)
         dispatcher = start(project)
-        held(project)
+        held(project, dispatcher)
         victim = psutil.Process(owners(project)[0])
         group.limit(2**20)
         group.add(victim.pid)
