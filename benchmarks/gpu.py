@@ -91,6 +91,7 @@ def study(asked: argparse.Namespace, **changes: Any) -> dict[str, Any]:
     train: Mapping[str, Any] = changes.pop("train", {})
     detector: dict[str, Any] = {"width": asked.width, "overrides": changes.pop("overrides", {})}
     return {
+        "study": "gpu",
         "dataset": {
             "source": "roadmarks", "origin": "pipeline/dataset/roadmarks",
             "train": asked.images, "val": max(asked.images // 10, 2), "size": asked.size, "seed": 0,

@@ -156,6 +156,15 @@ def test_what_was_changed_in_a_run_is_not_evaluated(study: Project) -> None:
         assert (cell / name).read_bytes() == before
 
 
+def test_without_costs_nothing_is_evaluated(study: Project) -> None:
+    costs = study.root / "data/cost.json"
+    kept = costs.rename(study.root / "kept.json")
+    result = study.pipeline("evaluate", check=False)
+    kept.rename(costs)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1] == "error: data/cost.json: no such file; `dvc repro cost` writes it"
+
+
 def cell_of(log: Path) -> str:
     return (log.parent / "cell.json").read_text()
 

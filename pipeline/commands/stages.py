@@ -12,7 +12,7 @@ from pipeline.common.errors import UserError
 from pipeline.common.files import replacing
 from pipeline.common.paths import CellPaths, Paths
 from pipeline.common.progress import say, show
-from pipeline.records import Manifest, Plan
+from pipeline.records import Card, Cost, Manifest, Plan
 from pipeline.records.results import CellResults
 from pipeline.study import Study, load, load_complete
 from pipeline.study.code import outside
@@ -108,6 +108,7 @@ def evaluate(paths: Paths) -> None:
 
     study, manifest = load(paths.params), Manifest.read(paths.manifest)
     plans = {name: Plan.read(paths.plan(name)) for name in study.variants}
+    card, cost = Card.read(paths.card), Cost.read(paths.cost)  # before anything is judged
     cells = cell_results(study, paths)
     runs = _predictions(study, cells, paths)
     again = {name: runs.pop(name) for name in study.repeats}
@@ -127,7 +128,8 @@ def evaluate(paths: Paths) -> None:
         checkpoints={(c.variant, c.seed): c.run.checkpoint_sha256 for c in cells.cells if c.run},
         looked=look(study, plans, cells, manifest, paths),
     )
-    write(Findings(result, cells, describe(study, plans, cells, manifest, paths)), manifest, paths)
+    facts = describe(study, plans, cells, manifest, paths)
+    write(Findings(result, cells, facts, card, cost), manifest, paths)
     for refusal in result.comparison.refusals:
         say(f"note: {refusal.text}")
 

@@ -15,7 +15,7 @@ from PIL import Image
 from pipeline.common.files import replacing, write_text
 from pipeline.common.paths import CellPaths, Paths
 from pipeline.evaluation import Evaluation
-from pipeline.records import Manifest, history
+from pipeline.records import Card, Cost, Manifest, history
 from pipeline.records.results import CellResults, Example
 from pipeline.records.study import StudyFacts
 from pipeline.results.read import HISTORY, METRICS, EvaluationPaths, read
@@ -26,11 +26,13 @@ THUMBNAIL = 640  # pixels, the longer side of an example's picture
 
 @dataclass(frozen=True)
 class Findings:
-    """All that data/evaluation is made of, besides copies of other stages' files."""
+    """All that data/evaluation is made of, besides histories and pictures."""
 
     evaluation: Evaluation
     cells: CellResults
     study: StudyFacts
+    card: Card
+    cost: Cost
 
 
 def write(findings: Findings, manifest: Manifest, paths: Paths) -> None:
@@ -47,10 +49,10 @@ def write(findings: Findings, manifest: Manifest, paths: Paths) -> None:
         findings.cells.write(out.cells)
         findings.study.write(out.study)
         _write_csv(out.history, HISTORY, _histories(findings.cells, paths))
-        shutil.copyfile(paths.card, out.card)
+        findings.card.write(out.card)
         if paths.preview.exists():  # an older `prepare` drew none
             shutil.copyfile(paths.preview, out.preview)
-        shutil.copyfile(paths.cost, out.cost)
+        findings.cost.write(out.cost)
         for example in result.examples.examples:
             _copy_small(example, Path(manifest.reported.images), folder)
         write_views(read(folder))

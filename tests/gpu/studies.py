@@ -91,6 +91,7 @@ def as_good_as_on_a_cpu(project: Project, device: str) -> str:
 def _ap(project: Project) -> float:
     """AP of the baseline's first seed, evaluated on a CPU by the commands that DVC runs."""
     project.pipeline("train", "baseline", "0")  # it is done: this collects it
+    project.pipeline("cost")
     project.pipeline("evaluate")
     with (project.root / "data/evaluation/metrics.csv").open() as file:
         (value,) = [row["value"] for row in csv.DictReader(file) if row["metric"] == "AP"]
@@ -105,6 +106,7 @@ def resumed(project: Project, device: str) -> str:
     detector = {"width": "thin", **overrides}
     twice = {"baseline": {}, "again": {"repeat": 1}, "killed": {"repeat": 2}}
     study(project, device, variants=twice, detector=detector)
+    run(project, "prepare")
     run(project, "plan")
     files = cell(project, "killed")
     project.hold(0)
