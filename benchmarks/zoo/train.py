@@ -55,6 +55,7 @@ KINDS = {
 }
 NOT_RESUMED = {"default_hooks.checkpoint": None}  # most of the time would go into writing what nobody reads
 SIDE = 256  # pixels of the longer side; the recipe's sizes follow
+LARGER = {"ddod": 512, "dino": 512}  # a kernel as large as the smallest map; 900 queries from all places of the maps
 
 
 def try_to_train(kind: str) -> dict[str, Any]:
@@ -90,5 +91,6 @@ def _settings(name: str) -> dict[str, Any]:
     schedulers = cfg.get("param_scheduler") or []
     schedulers = [schedulers] if isinstance(schedulers, dict) else schedulers
     warms_up = any(own_recipe.is_warmup(scheduler) for scheduler in schedulers)
-    small = {} if "ssd" in name else {"image_size": [SIDE, SIDE]}
+    side = LARGER.get(name.partition("/")[0], SIDE)
+    small = {} if "ssd" in name else {"image_size": [side, side]}
     return {"epochs": 1, "batch_size": 2, "log_interval": 1, **small, **({"warmup_iters": 1} if warms_up else {})}
