@@ -1,8 +1,8 @@
 """How long a report takes to render: `python -m benchmarks.report`.
 
 The studies are made up, in the files that `dvc repro evaluate` writes: 11 variants x 3 seeds (at most 20 s) and 200
-variants x 5 seeds (at most 120 s), of 5 classes, six example pictures each. The peer of the larger is the smaller, with a
-thirtieth of its runs.
+variants x 5 seeds (at most 120 s), of 5 classes, six example pictures each. The peer of the larger is the smaller, with
+a thirtieth of its runs.
 """
 
 from __future__ import annotations
