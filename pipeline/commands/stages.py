@@ -108,7 +108,7 @@ def evaluate(paths: Paths) -> None:
 
     study, manifest = load(paths.params), Manifest.read(paths.manifest)
     plans = {name: Plan.read(paths.plan(name)) for name in study.variants}
-    card, cost = Card.read(paths.card), Cost.read(paths.cost)  # before anything is judged
+    card, costs = Card.read(paths.card), Cost.read(paths.cost)  # before anything is judged
     cells = cell_results(study, paths)
     runs = _predictions(study, cells, paths)
     again = {name: runs.pop(name) for name in study.repeats}
@@ -129,7 +129,7 @@ def evaluate(paths: Paths) -> None:
         looked=look(study, plans, cells, manifest, paths),
     )
     facts = describe(study, plans, cells, manifest, paths)
-    write(Findings(result, cells, facts, card, cost), manifest, paths)
+    write(Findings(result, cells, facts, card, costs), manifest, paths)
     for refusal in result.comparison.refusals:
         say(f"note: {refusal.text}")
 
